@@ -1,0 +1,223 @@
+"""The catalogue's database: one SQLite file by default, PostgreSQL where several hosts write."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    select,
+)
+
+from schemas.errors import DravaError
+from schemas.settings import FORMAT
+
+metadata = MetaData()
+_Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+
+# Times are microseconds since 1970 UTC, as everywhere in the lake.
+
+meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+
+areas = Table(
+    "areas",
+    metadata,
+    Column("area_id", String, primary_key=True),
+    Column("title", String),
+    Column("kind", String),  # district | zone
+    Column("parent_id", String),
+    Column("population", Integer),
+    Column("network_km", Float),
+)
+
+things = Table(
+    "things",
+    metadata,
+    Column("thing_id", String, primary_key=True),
+    Column("family", String, nullable=False),
+    Column("area_id", String),
+    Column("lat", Float),
+    Column("lon", Float),
+    Column("title", String),
+    Column("attributes", JSON, nullable=False),  # nominal_power_w, persons, capacity_l, ...
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("num", _Key, primary_key=True, autoincrement=True),  # identity inside the lake's writer; never reused
+    Column("device_id", String, unique=True, nullable=False),
+    Column("family", String, nullable=False),
+    Column("model", String),
+    Column("gateway", String),
+    Column("factors", JSON, nullable=False),  # m3_per_pulse, index_offset_m3, empty_distance_mm, ...
+    sqlite_autoincrement=True,
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("device_id", String, nullable=False, index=True),
+    Column("thing_id", String, nullable=False, index=True),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("valid_to", BigInteger),
+    Column("start_register", Numeric(18, 6)),
+    Column("end_register", Numeric(18, 6)),
+)
+
+journals = Table(
+    "journals",
+    metadata,
+    Column("num", _Key, primary_key=True, autoincrement=True),  # high bits of message_id
+    Column("uuid", String, unique=True, nullable=False),
+    Column("position", BigInteger, nullable=False, default=0),  # last journal row whose messages are published
+    Column("messages", BigInteger, nullable=False, default=0),  # messages published so far
+    sqlite_autoincrement=True,
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),  # ingest | replay | compact | erase | indicators
+    Column("body", Text, nullable=False),  # JSON: files, positions, counts, dirty days
+    Column("state", String, nullable=False),  # written | published
+    Column("created_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("plan_id", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("versions", JSON, nullable=False),  # {table: Delta version}: the versions that belong together
+    sqlite_autoincrement=True,
+)
+
+dirty_days = Table(
+    "dirty_days",
+    metadata,
+    Column("dataset", String, primary_key=True),
+    Column("subject", String, primary_key=True),  # device or area
+    Column("local_date", String, primary_key=True),
+)
+
+revised_days = Table(  # UTC days of a family that hold more than one row for some reading
+    "revised_days",
+    metadata,
+    Column("family", String, primary_key=True),
+    Column("day", String, primary_key=True),
+)
+
+schema_events = Table(
+    "schema_events",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("family", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("detail", String, nullable=False),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("alarm_id", String, primary_key=True),
+    Column("detector", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("thing_id", String),
+    Column("device_id", String),
+    Column("area_id", String),
+    Column("severity", String, nullable=False),  # info | warning | critical
+    Column("state", String, nullable=False),  # open | acknowledged | closed | retracted
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),
+    Column("litres_per_hour", Float),
+    Column("volume_m3", Float),
+    Column("eur", Float),
+    Column("evidence", JSON, nullable=False),
+    Column("snapshot_id", BigInteger),
+    Column("computed_at", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+
+marks = Table(  # one blob per family: high-water time of each device and key, may only err high
+    "marks",
+    metadata,
+    Column("family", String, primary_key=True),
+    Column("snapshot_id", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+
+def _durable(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+class Store:
+    """The catalogue of one home. Cheap to open; every use is one short transaction."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to an existing or new database at an SQLAlchemy URL."""
+        self.engine: Engine = create_engine(url)
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "connect", _durable)
+
+    @classmethod
+    def at(cls, folder: Path) -> "Store":
+        """Open the catalogue in this folder. Raises DravaError where its format is newer than this program."""
+        store = cls(f"sqlite:///{folder / 'catalog.sqlite'}")
+        store.prepare()
+        return store
+
+    def prepare(self) -> None:
+        """Create what is missing and check the format."""
+        metadata.create_all(self.engine)
+        with self.begin() as db:
+            version = db.execute(select(meta.c.value).where(meta.c.key == "format")).scalar()
+            if version is None:
+                db.execute(meta.insert().values(key="format", value=str(FORMAT)))
+            elif int(version) > FORMAT:
+                raise DravaError(
+                    f"the catalogue has format {version}, this program reads up to {FORMAT}", "Install a newer Drava"
+                )
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back on an exception."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()

@@ -1,0 +1,99 @@
+"""What every command shares: the home, the clock, and how results are shown."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from catalog.store import Store
+from schemas.errors import DravaError
+from schemas.settings import Home
+
+DONE, PROBLEM, WRONG_USE = 0, 1, 2
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@dataclass
+class Context:
+    """The options before the command: which home, which clock."""
+
+    path: Path | None
+    as_of: datetime | None
+
+    @property
+    def home(self) -> Home:
+        """The home that --home or DRAVA_HOME names."""
+        if self.path is None:
+            raise DravaError("no home is named", "Say drava --home DIR …, or set DRAVA_HOME")
+        return Home(self.path)
+
+    @property
+    def store(self) -> Store:
+        """The catalogue of the home."""
+        return Store.at(self.home.catalog)
+
+    def now(self) -> datetime:
+        """The clock of this run, UTC: --as-of where given."""
+        return self.as_of or datetime.now(UTC)
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The clock as a function, for the rooms."""
+        return self.now
+
+
+def context(ctx: typer.Context) -> Context:
+    """Give the shared context of a running command."""
+    found = ctx.find_object(Context)
+    if found is None:
+        raise DravaError("the command was started without its context")
+    return found
+
+
+def plain(value: object) -> object:
+    """Make a value fit for JSON: times as RFC 3339, decimals as numbers, bytes as text."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, Path):
+        return str(value)
+    msg = f"cannot print {type(value).__name__} as JSON"
+    raise TypeError(msg)
+
+
+def show_json(value: Any) -> None:  # noqa: ANN401 - whatever a command prints
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(value, default=plain, ensure_ascii=False, indent=2) + "\n")
+
+
+def show_rows(rows: Iterable[Mapping[str, object]], *, as_json: bool, columns: Sequence[str] | None = None) -> None:
+    """Print rows as a table for people, or as a JSON array of objects."""
+    listed = list(rows)
+    if as_json:
+        show_json([dict(row) for row in listed])
+        return
+    names = list(columns or (listed[0].keys() if listed else []))
+    table = Table(*names, box=None, pad_edge=False, header_style="bold")
+    for row in listed:
+        table.add_row(*(cell(row.get(name)) for name in names))
+    Console(soft_wrap=True).print(table, markup=False) if names else sys.stdout.write("(none)\n")
+
+
+def cell(value: object) -> str:
+    """One value for people; control characters of hostile text made visible."""
+    if value is None:
+        return ""
+    text = value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text).replace("[", "\\[")

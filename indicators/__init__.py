@@ -1,0 +1,1 @@
+"""What the city asks: one .sql a question."""

@@ -1,0 +1,1 @@
+"""From bytes to plain records, one file a codec."""

@@ -1,0 +1,1 @@
+"""Data becomes visible here, and only here."""

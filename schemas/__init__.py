@@ -1,0 +1,1 @@
+"""The words: which measures and families exist, in which unit, within which bounds."""

@@ -1,0 +1,186 @@
+"""The settings of one home (one municipality): `drava.toml`, overlaid by `DRAVA_…` variables."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from schemas.errors import DravaError
+
+FORMAT = 1  # version of home, journal and catalogue; a newer one is refused
+NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+Lang = Literal["sl", "en"]
+
+
+class Section(BaseModel):
+    """Unknown settings are mistakes: a typing error must not go unnoticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Broker(Section):
+    """Where the MQTT broker is and how we stand to it."""
+
+    url: Annotated[str, Field(pattern=r"^mqtts?://[^/\s]+$")] = "mqtt://127.0.0.1:1883"
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    client_id: str = ""
+    session_expiry_h: Annotated[int, Field(ge=1, le=8760)] = 168
+    max_packet_kb: Annotated[int, Field(ge=1, le=262144)] = 1024
+    longest_outage_h: Annotated[int, Field(ge=1, le=8760)] = 48
+
+
+class Route(Section):
+    """Messages whose topic matches `filter` are read by `codec`."""
+
+    filter: str
+    codec: str
+
+
+class Ingest(Section):
+    """How messages become commits."""
+
+    flush_seconds: Annotated[float, Field(gt=0, le=3600)] = 5
+    flush_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
+    future_minutes: Annotated[int, Field(ge=0, le=1440)] = 10
+    too_old_days: Annotated[int, Field(ge=1, le=36500)] = 3650
+    raw_days: Annotated[int, Field(ge=0, le=36500)] = 90
+    min_free_mb: Annotated[int, Field(ge=0)] = 500
+
+
+class Query(Section):
+    """Limits of one SQL query."""
+
+    memory_mb: Annotated[int, Field(ge=64)] = 2048
+    seconds: Annotated[int, Field(ge=1)] = 300
+    threads: Annotated[int, Field(ge=1, le=64)] = 2
+
+
+class Prices(Section):
+    """What a unit costs, for amounts in EUR. The municipality's own tariffs."""
+
+    water_eur_m3: Annotated[float, Field(ge=0)] = 1.2
+    energy_eur_kwh: Annotated[float, Field(ge=0)] = 0.18
+
+
+class Export(Section):
+    """An export on a schedule: `drava export --scheduled` writes what is due."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    dataset: str
+    format: Literal["parquet", "csv", "excel-csv", "jsonl", "xlsx"] = "csv"
+    every: Literal["day", "week", "month"] = "day"
+    area: str = ""
+    purpose: str = ""
+
+
+class Settings(BaseSettings):
+    """Everything a home can be told. Each setting is also a variable: `DRAVA_BROKER__URL`, `DRAVA_LANG`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DRAVA_", env_nested_delimiter="__", extra="forbid", nested_model_default_partial_update=True
+    )
+
+    municipality: Annotated[str, Field(pattern=NAME)] = "town"
+    title: str = ""
+    lang: Lang = "sl"
+    timezone: str = "Europe/Ljubljana"
+    lat: Annotated[float, Field(ge=-90, le=90)] = 46.42
+    lon: Annotated[float, Field(ge=-180, le=180)] = 15.87
+    broker: Broker = Broker()
+    route: list[Route] = []
+    ingest: Ingest = Ingest()
+    query: Query = Query()
+    prices: Prices = Prices()
+    export: list[Export] = []
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - signature of pydantic-settings
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - signature of pydantic-settings
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, the file over the defaults."""
+        return env_settings, init_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"setting {name!r} is not known"
+    return f"setting {name!r} has the value {first['input']!r}: {first['msg'].lower()}"
+
+
+def load(file: Path) -> Settings:
+    """Read `drava.toml`. Raises DravaError with the setting's name, its value and the mend."""
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    _refuse_unknown_variables()
+    try:
+        return FromFile()
+    except ValidationError as error:
+        raise DravaError(_explain(error), f"Mend it in {file} or in the environment (DRAVA_…)") from None
+    except ValueError as error:  # not TOML
+        raise DravaError(f"{file} is not valid TOML: {error}", "Mend the line it names") from None
+
+
+def _refuse_unknown_variables() -> None:
+    own = {"DRAVA_HOME", "DRAVA_LOG_JSON", "DRAVA_AS_OF"}
+    known = set(Settings.model_fields)
+    for name in os.environ:
+        if name.startswith("DRAVA_") and name not in own:
+            first = name.removeprefix("DRAVA_").lower().split("__")[0]
+            if first not in known:
+                raise DravaError(
+                    f"environment variable {name} is not a setting", "Unset it; docs/operations.md lists the settings"
+                )
+
+
+class Home:
+    """The folder of one municipality: its settings and the place of everything in it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open an existing home. Raises DravaError where there is none or it is newer than this program."""
+        self.path = path
+        self.file = path / "drava.toml"
+        if not self.file.is_file():
+            raise DravaError(f"{path} is not a Drava home", f"Make one: drava init {path} --municipality NAME")
+        marker = path / "format"
+        version = marker.read_text().strip() if marker.is_file() else "?"
+        if not re.fullmatch(r"\d{1,6}", version) or int(version) > FORMAT:
+            raise DravaError(
+                f"{path} has format {version}, this program reads up to {FORMAT}", "Install a newer version of Drava"
+            )
+        self.settings = load(self.file)
+
+    journal = property(lambda self: self.path / "journal", doc="Journal segments: the last copy of raw bytes.")
+    catalog = property(lambda self: self.path / "catalog", doc="The catalogue's database.")
+    lake = property(lambda self: self.path / "lake", doc="Delta tables, one folder each.")
+    published = property(lambda self: self.path / "published", doc="What readers need, readable by the group.")
+    exports = property(lambda self: self.path / "exports", doc="Exports and reports.")
+    secrets = property(lambda self: self.path / "secrets", doc="Passwords, for the owner alone.")
+
+
+PRIVATE, SHARED = 0o700, 0o750
+FOLDERS = {"journal": PRIVATE, "catalog": PRIVATE, "secrets": PRIVATE, "lake": SHARED, "published": SHARED, "exports": SHARED}
+
+
+def as_dict(settings: Settings) -> dict[str, Any]:
+    """Give the settings in force, for `drava doctor` and tests."""
+    return settings.model_dump(mode="json")
