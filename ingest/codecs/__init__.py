@@ -1,1 +1,23 @@
-"""From bytes to plain records, one file a codec."""
+"""From bytes to plain records, one file a codec: the file's name is the codec's name."""
+
+from importlib import import_module
+from importlib.resources import files
+from typing import cast
+
+from ingest.codecs.record import Codec
+from schemas.errors import DravaError
+
+_NOT_CODECS = {"__init__", "record"}
+
+
+def names() -> list[str]:
+    """Every codec there is, sorted."""
+    here = (file.name for file in files(__name__).iterdir())
+    return sorted({name.removesuffix(".py") for name in here if name.endswith(".py")} - _NOT_CODECS)
+
+
+def load(name: str) -> Codec:
+    """Give the codec of this name. Raises DravaError where there is none; nothing else is ever imported."""
+    if name not in names():
+        raise DravaError(f"there is no codec {name!r}", f"Choose one of: {', '.join(names())}")
+    return cast("Codec", import_module(f"{__name__}.{name}").decode)
