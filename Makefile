@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 export PATH := $(PATH):/usr/sbin:/usr/local/sbin
 # Debian keeps mosquitto in /usr/sbin, which is not on everybody's path.
 
@@ -56,7 +56,7 @@ $(VENV)/.demo: pyproject.toml hatch_build.py requirements.lock | $(VENV)/.python
 $(VENV)/.dev: pyproject.toml hatch_build.py requirements.lock | $(VENV)/.python
 	@echo "Installing Drava and its development tools into $(VENV) ..."
 	@$(PIP) install --requirement requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --no-deps --editable .
 	@touch $@ $(VENV)/.demo
 
 mosquitto:

@@ -1,0 +1,1 @@
+"""`drava demo`: the main job shown on a simulated city, over a real broker, with real processes."""
