@@ -1,0 +1,78 @@
+"""A small world for the tests of indicators and detectors: the tables of a snapshot, in memory, filled row by row."""
+
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from schemas.vocabulary import families
+
+ROOT = Path(__file__).resolve().parents[2]
+VIEWS = ("consumption", "inflow")
+READING = {
+    "observed_at": "TIMESTAMPTZ",
+    "observed_until": "TIMESTAMPTZ",
+    "quality": "TINYINT DEFAULT 1",
+    "quality_tests": "INTEGER DEFAULT 0",
+    "received_at": "TIMESTAMPTZ",
+    "seq": "BIGINT",
+}
+SMALL = {
+    "things": "thing_id VARCHAR, family VARCHAR, area_id VARCHAR, lat DOUBLE, lon DOUBLE, title VARCHAR, attributes VARCHAR",
+    "devices": "device_id VARCHAR, family VARCHAR, model VARCHAR, gateway VARCHAR, factors VARCHAR",
+    "assignments": "device_id VARCHAR, thing_id VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ, "
+    "start_register DECIMAL(18,6), end_register DECIMAL(18,6)",
+    "areas": "area_id VARCHAR, title VARCHAR, kind VARCHAR, parent_id VARCHAR, population INTEGER, network_km DOUBLE",
+    "municipality": "name VARCHAR, zone VARCHAR",
+}
+SQL_TYPE = {"float": "DOUBLE", "decimal": "DECIMAL(18,6)", "int": "BIGINT", "bool": "BOOLEAN"}
+
+
+def empty(zone: str = "Europe/Ljubljana") -> duckdb.DuckDBPyConnection:
+    """Every table and view of a snapshot that packs may read, without rows."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for name, family in families().items():
+        keys = "".join(f"{key} VARCHAR, " for key in family.keys)
+        measures = "".join(f"{m.name} {SQL_TYPE[m.type]}, " for m in family.columns)
+        common = ", ".join(f"{column} {kind}" for column, kind in READING.items())
+        connection.execute(f"CREATE TABLE {name} (device_id VARCHAR, {keys}{measures}{common})")
+    for name, columns in SMALL.items():
+        connection.execute(f"CREATE TABLE {name} ({columns})")
+    connection.execute("INSERT INTO municipality VALUES ('town', ?)", [zone])
+    for view in VIEWS:
+        connection.execute((ROOT / "lake" / "views" / f"{view}.sql").read_text("utf-8"))
+    return connection
+
+
+def put(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict] | str | pa.Table) -> None:
+    """Add rows: dicts, the text of a SELECT, or an Arrow table; columns by name, the rest at their defaults."""
+    if isinstance(rows, str):
+        connection.execute(f"INSERT INTO {table} BY NAME {rows}")
+    elif isinstance(rows, pa.Table):
+        connection.register("_rows", rows)
+        known = {row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()}
+        names = ", ".join(f'"{name}"' for name in rows.column_names if name in known)
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT {names} FROM _rows")
+        connection.unregister("_rows")
+    else:
+        for row in rows:
+            marks = ", ".join("?" * len(row))
+            connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+
+
+def meter(connection: duckdb.DuckDBPyConnection, thing: str, device: str, since: str, **more: object) -> None:
+    """A water connection with its meter."""
+    if not connection.execute("SELECT 1 FROM things WHERE thing_id = ?", [thing]).fetchall():
+        put(connection, "things", [{"thing_id": thing, "family": "water_meter", "area_id": "east", "attributes": "{}"}])
+    put(connection, "assignments", [{"device_id": device, "thing_id": thing, "valid_from": since, **more}])
+
+
+def registers(connection: duckdb.DuckDBPyConnection, device: str, points: list[tuple[datetime, object]]) -> None:
+    """Readings of one water meter."""
+    put(
+        connection,
+        "water_meter",
+        [{"device_id": device, "observed_at": at, "volume_total_m3": value} for at, value in points],
+    )
