@@ -1,0 +1,129 @@
+"""SQL is hostile: which statements may run at all, and which questions a stranger may ask."""
+
+import json
+import re
+from typing import Any
+
+import duckdb
+
+from schemas.errors import DravaError
+
+_Type = duckdb.StatementType
+
+# A connection may make things of its own in memory. Everything that could reach a file, the network or the
+# configuration is refused before DuckDB sees it: COPY could overwrite the very files the views read.
+_HARMLESS = {
+    _Type.SELECT,
+    _Type.EXPLAIN,
+    _Type.CREATE,
+    _Type.INSERT,
+    _Type.UPDATE,
+    _Type.DELETE,
+    _Type.MERGE_INTO,
+    _Type.DROP,
+    _Type.ALTER,
+    _Type.TRANSACTION,
+    _Type.VARIABLE_SET,
+}
+
+# Table functions of a stranger's question. Those that read files, run text as SQL or take addresses are not here.
+_FUNCTIONS = {
+    "duckdb_columns",
+    "duckdb_constraints",
+    "duckdb_functions",
+    "duckdb_keywords",
+    "duckdb_tables",
+    "duckdb_types",
+    "duckdb_views",
+    "generate_series",
+    "generate_subscripts",
+    "histogram",
+    "histogram_values",
+    "json_each",
+    "json_tree",
+    "pg_timezone_names",
+    "pragma_table_info",
+    "pragma_version",
+    "range",
+    "repeat",
+    "repeat_row",
+    "summary",
+    "unnest",
+}
+_EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?", re.IGNORECASE)
+
+
+def harmless(query: str) -> None:
+    """Refuse statements that reach beyond the connection's memory. Raises DravaError.
+
+    What cannot be parsed passes: DuckDB itself says best what is wrong with it.
+    """
+    try:
+        statements = duckdb.extract_statements(query)
+    except duckdb.Error:
+        return
+    for statement in statements:
+        if statement.type not in _HARMLESS:
+            raise DravaError(
+                f"{statement.type.name} is not allowed here", "This connection reads one snapshot, nothing else"
+            )
+        if statement.type == _Type.EXPLAIN:
+            _explained(statement.query)
+
+
+def _explained(query: str) -> None:
+    """EXPLAIN ANALYZE runs what it explains: only questions are explained."""
+    found = _EXPLAIN.match(query)
+    inner = duckdb.extract_statements(query[found.end() :]) if found else []
+    if [statement.type for statement in inner] != [_Type.SELECT]:
+        raise DravaError("only a SELECT can be explained here", "Write EXPLAIN SELECT …")
+
+
+def question(query: str, macros: frozenset[str] = frozenset()) -> None:
+    """Refuse what is not exactly one SELECT (or EXPLAIN of one) over views, macros and harmless functions."""
+    try:
+        statements = duckdb.extract_statements(query)
+    except duckdb.Error as error:
+        raise DravaError(first_line(error)) from None
+    kinds = [statement.type for statement in statements]
+    if kinds == [_Type.EXPLAIN]:
+        found = _EXPLAIN.match(statements[0].query)
+        question(statements[0].query[found.end() :] if found else "", macros)
+        return
+    if kinds != [_Type.SELECT]:
+        said = ", ".join(kind.name for kind in kinds) or "nothing"
+        raise DravaError(f"one SELECT is wanted, not {said}", "PIVOT needs its IN list")
+    for name in _table_functions(_tree(query)):
+        if name not in _FUNCTIONS | macros:
+            raise DravaError(f"table function {name!r} is not allowed here", "Ask the views: drava sql 'SHOW TABLES'")
+
+
+def _tree(query: str) -> Any:
+    with duckdb.connect() as parser:
+        row = parser.execute("SELECT json_serialize_sql(?)", [query]).fetchone()
+    try:
+        tree = json.loads(row[0]) if row else {"error": True}
+    except RecursionError:
+        raise DravaError("the query is nested too deeply", "Split it with WITH") from None
+    if tree["error"]:
+        raise DravaError("this kind of SELECT is not allowed here", str(tree.get("error_message", "")))
+    return tree
+
+
+def _table_functions(tree: Any) -> set[str]:
+    names, waiting = set(), [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            if node.get("type") == "TABLE_FUNCTION":
+                names.add(str(node["function"].get("function_name", "")).lower())
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+    return names
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of DuckDB's message, without its class name."""
+    line = str(error).strip().split("\n", 1)[0]
+    return line.rstrip(".")

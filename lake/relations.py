@@ -1,0 +1,204 @@
+"""The SQL of every view over a snapshot: one row per reading, all stored rows, the long view, the two sheets."""
+
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+
+from lake.tables import BALANCE, MESSAGE_COUNTS, READING_COUNTS, with_day
+from schemas.vocabulary import Family, families
+
+_SQL_TYPES = {
+    "string": "VARCHAR",
+    "binary": "BLOB",
+    "bool": "BOOLEAN",
+    "int8": "TINYINT",
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "double": "DOUBLE",
+    "date32[day]": "DATE",
+    "timestamp[us, tz=UTC]": "TIMESTAMPTZ",
+    "decimal128(18, 6)": "DECIMAL(18,6)",
+}
+
+Columns = dict[str, str]  # name -> SQL type, in order
+
+# Small tables of the catalogue, published as one Parquet file each.
+SMALL: dict[str, Columns] = {
+    "things": {
+        "thing_id": "VARCHAR",
+        "family": "VARCHAR",
+        "area_id": "VARCHAR",
+        "lat": "DOUBLE",
+        "lon": "DOUBLE",
+        "title": "VARCHAR",
+        "attributes": "VARCHAR",
+    },
+    "devices": {
+        "device_id": "VARCHAR",
+        "family": "VARCHAR",
+        "model": "VARCHAR",
+        "gateway": "VARCHAR",
+        "factors": "VARCHAR",
+    },
+    "assignments": {
+        "device_id": "VARCHAR",
+        "thing_id": "VARCHAR",
+        "valid_from": "TIMESTAMPTZ",
+        "valid_to": "TIMESTAMPTZ",
+        "start_register": "DECIMAL(18,6)",
+        "end_register": "DECIMAL(18,6)",
+    },
+    "areas": {
+        "area_id": "VARCHAR",
+        "title": "VARCHAR",
+        "kind": "VARCHAR",
+        "parent_id": "VARCHAR",
+        "population": "BIGINT",
+        "network_km": "DOUBLE",
+    },
+    "alarms": {
+        "alarm_id": "VARCHAR",
+        "detector": "VARCHAR",
+        "kind": "VARCHAR",
+        "thing_id": "VARCHAR",
+        "device_id": "VARCHAR",
+        "area_id": "VARCHAR",
+        "severity": "VARCHAR",
+        "state": "VARCHAR",
+        "since": "TIMESTAMPTZ",
+        "until": "TIMESTAMPTZ",
+        "litres_per_hour": "DOUBLE",
+        "volume_m3": "DOUBLE",
+        "eur": "DOUBLE",
+        "evidence": "VARCHAR",
+        "snapshot_id": "BIGINT",
+        "computed_at": "TIMESTAMPTZ",
+    },
+    "datasets": {
+        "dataset": "VARCHAR",
+        "title_en": "VARCHAR",
+        "title_sl": "VARCHAR",
+        "access": "VARCHAR",
+        "personal": "BOOLEAN",
+    },
+}
+
+
+def quote(name: str) -> str:
+    """An identifier, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A string literal, quoted."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def columns_of(schema: pa.Schema) -> Columns:
+    """The SQL columns of a stored table, with its partition column `day`."""
+    return {field.name: _SQL_TYPES[str(field.type)] for field in with_day(schema)}
+
+
+def stored(columns: Columns, files: Sequence[str], *, partitioned: bool = True) -> str:
+    """All rows of these Parquet files, always with these columns, types and order; no file gives no row.
+
+    The empty branch lends its types: a file from before a column was added reads as null there.
+    """
+    names = ", ".join(quote(name) for name in columns)
+    typed = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in columns.items())
+    empty = f"SELECT {typed} WHERE false"
+    if not files:
+        return empty
+    options = ", hive_partitioning = true, hive_types = {'day': DATE}" if partitioned else ", hive_partitioning = false"
+    paths = ", ".join(literal(file) for file in files)
+    read = f"SELECT * FROM read_parquet([{paths}], union_by_name = true{options})"
+    return f"SELECT {names} FROM ({empty} UNION ALL BY NAME {read})"
+
+
+def readings(family: Family, columns: Columns, plain: Sequence[str], revised: Sequence[str]) -> str:
+    """One row per reading. Days without revisions are read as they are, so that filters reach the files."""
+    if not revised:
+        return stored(columns, plain)
+    merged = merge(family, columns, stored(columns, revised))
+    return f"{stored(columns, plain)} UNION ALL {merged}" if plain else merged
+
+
+def merge(family: Family, columns: Columns, rows: str) -> str:
+    """Merge the rows of one identity: each measure's last value that is there, the worst flag among those that count.
+
+    Order of rows: seq (unknown first), received_at, message_id, revision. `quality` and `quality_tests` come from the
+    rows that gave a surviving measure; `revision` is the highest; other columns are those of the last row.
+    """
+    # `day` follows from observed_at; naming it lets a filter on days reach the files through the windows
+    identity = ["device_id", *family.keys, "observed_at", "day"]
+    same = ", ".join(quote(name) for name in identity)
+    order = "seq ASC NULLS FIRST, received_at, message_id, revision"
+    survives = " OR ".join(
+        f"({quote(m)} IS NOT NULL AND _n = max(_n) FILTER ({quote(m)} IS NOT NULL) OVER same)" for m in family.measures
+    )
+    merged = {
+        "quality": "coalesce(max(quality) FILTER (_survives), max(quality))",
+        "quality_tests": "coalesce(bit_or(quality_tests) FILTER (_survives), bit_or(quality_tests))",
+        "revision": "max(revision)",
+    }
+    merged |= {name: quote(name) for name in identity}
+    merged |= {name: f"arg_max({quote(name)}, _n)" for name in family.measures}
+    chosen = ", ".join(f"{merged.get(name) or f'arg_max_null({quote(name)}, _n)'} AS {quote(name)}" for name in columns)
+    return (
+        f"SELECT {chosen} FROM ("
+        f"SELECT *, ({survives}) AS _survives FROM ("
+        f"SELECT *, row_number() OVER (PARTITION BY {same} ORDER BY {order}) AS _n FROM ({rows})"
+        f") WINDOW same AS (PARTITION BY {same})"
+        f") GROUP BY {same}"
+    )
+
+
+def observations(names: Iterable[str]) -> str:
+    """The long view: one row per reading and measure, over the families named."""
+    parts = [_long(families()[name]) for name in names]
+    return " UNION ALL ".join(parts)
+
+
+def _long(family: Family) -> str:
+    cells = ", ".join(
+        f"{{'measure': {literal(m.name)}, 'value': CAST({quote(m.name)} AS DOUBLE), 'unit': {literal(m.unit)}}}"
+        for m in family.columns
+    )
+    key = f"concat_ws('/', {', '.join(quote(k) for k in family.keys)})" if family.keys else "''"
+    return (
+        "SELECT device_id, family, key, observed_at, cell.measure AS measure, cell.value AS value, cell.unit AS unit, "
+        f"quality, day FROM (SELECT device_id, {literal(family.name)} AS family, {key} AS key, observed_at, quality, "
+        f"day, unnest([{cells}]) AS cell FROM {quote(family.name)}) WHERE cell.value IS NOT NULL"
+    )
+
+
+def quarantine(rows: str) -> str:
+    """What is held and not yet resolved, one row per message and element."""
+    held = "FILTER (state = 'held')"
+    last = ", ".join(
+        f"arg_max_null({name}, received_at) {held} AS {name}"
+        for name in ("reason", "detail", "topic", "payload", "device_id", "gateway", "qos", "retain")
+    )
+    still = "CAST(sum(CASE state WHEN 'held' THEN count ELSE -count END) AS BIGINT)"
+    return (
+        f"SELECT message_hash, element, {last}, min(received_at) {held} AS first_at, "
+        f"max(received_at) {held} AS last_at, {still} AS count "
+        f"FROM ({rows}) GROUP BY message_hash, element HAVING {still} > 0"
+    )
+
+
+def balance(rows: str) -> str:
+    """Both sheets, per day of receipt, device and gateway."""
+    sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in MESSAGE_COUNTS + READING_COUNTS)
+    keys = ", ".join(name for name in BALANCE.names if name not in MESSAGE_COUNTS + READING_COUNTS)
+    return f"SELECT day, {keys}, {sums} FROM ({rows}) GROUP BY day, {keys}"
+
+
+def indicator_values(rows: str) -> str:
+    """The last computed value of each indicator, subject and period."""
+    return (
+        f"SELECT * FROM ({rows}) QUALIFY row_number() OVER ("
+        "PARTITION BY indicator, subject_kind, subject_id, period_start, period_end "
+        "ORDER BY computed_at DESC, snapshot_id DESC) = 1"
+    )

@@ -1,0 +1,86 @@
+"""Which snapshot a reader sees: chosen once, from files that the group may read; no database is opened."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import DravaError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The versions of all tables that belong together, as published."""
+
+    id: int = 0
+    at: datetime = _EPOCH
+    municipality: str = ""
+    timezone: str = "UTC"
+    tables: Mapping[str, int] = field(default_factory=dict)  # table -> Delta version
+    revised: Mapping[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # family -> UTC days with several rows a reading
+    small: Mapping[str, str] = field(default_factory=dict)  # catalogue table -> file in published/small
+    oldest_instead: bool = False  # what was asked for is older than anything kept
+
+
+def find(home: Path, at: str | None = None) -> Snapshot:
+    """Give the newest snapshot, or the last one at or before `at`: a snapshot id or an RFC 3339 time.
+
+    Before the oldest snapshot that is kept, the oldest is given and says so (`oldest_instead`).
+    A home without a commit has the empty snapshot 0. Raises DravaError where nothing may be read.
+    """
+    published = home / "published"
+    try:
+        if at is None:
+            newest = published / "current.json"
+            return _read(newest) if newest.exists() else Snapshot()
+        kept = sorted((_stamp(file), file) for file in (published / "snapshots").glob("*-*.json"))
+        return _chosen(kept, at)
+    except PermissionError:
+        raise DravaError(
+            f"{published} may not be read by this user", "Add the user to the group that owns the home"
+        ) from None
+
+
+def _chosen(kept: list[tuple[tuple[int, int], Path]], at: str) -> Snapshot:
+    place, wanted = (0, int(at)) if at.isascii() and at.isdigit() else (1, _microseconds(at))
+    if not kept or (place == 0 and wanted > kept[-1][0][0]):
+        raise DravaError(f"there is no snapshot {at}", "drava lake info shows the newest")
+    before = [file for stamp, file in kept if stamp[place] <= wanted]
+    if before:
+        return _read(before[-1])
+    return replace(_read(kept[0][1]), oldest_instead=True)
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    number, _, moment = file.stem.partition("-")
+    return int(number), int(moment)
+
+
+def _microseconds(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise DravaError(
+            f"{text!r} is neither a snapshot nor a time", "Write a number, or a time like 2026-03-01T06:00:00Z"
+        ) from None
+    since = moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH
+    return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
+
+
+def _read(file: Path) -> Snapshot:
+    body: dict[str, Any] = json.loads(file.read_bytes())
+    return Snapshot(
+        id=body["id"],
+        at=datetime.fromisoformat(body["at"]),
+        municipality=body["municipality"],
+        timezone=body["timezone"],
+        tables=body["tables"],
+        revised={family: frozenset(days) for family, days in body["revised"].items()},
+        small=body["small"],
+    )
