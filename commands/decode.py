@@ -12,8 +12,8 @@ import typer
 from commands.context import plain
 from devices.profiles import by_model
 from ingest import codecs
-from ingest.codecs import frames
 from ingest.codecs.record import Decoded, Housekeeping, Reading, Rejected, Uplink
+from ingest.uplink import readings
 from schemas.errors import DravaError
 from schemas.reasons import Reason
 
@@ -39,18 +39,20 @@ def decode(
             sys.stdout.write(json.dumps(line, default=plain, ensure_ascii=False) + "\n")
 
 
-def lines(decoded: Decoded, model: str) -> Iterator[Line]:
+def lines(decoded: Decoded | Reading | Uplink, model: str) -> Iterator[Line]:
     """Turn what a codec gave into lines; uplinks are read by the profile of `model`."""
-    if isinstance(decoded, Housekeeping):
-        yield {"housekeeping": decoded.kind, "device": decoded.device}
-    elif isinstance(decoded, Rejected):
-        yield {"rejected": decoded.reason, "detail": decoded.detail}
-    else:
-        for record in decoded:
-            if isinstance(record, Uplink):
-                yield from lines(_applied(record, model), model)
-            else:
-                yield _reading(record)
+    match decoded:
+        case Reading():
+            yield _reading(decoded)
+        case Uplink():
+            yield from lines(_applied(decoded, model), model)
+        case Housekeeping():
+            yield {"housekeeping": decoded.kind, "device": decoded.device}
+        case Rejected():
+            yield {"rejected": decoded.reason, "detail": decoded.detail}
+        case _:
+            for record in decoded:
+                yield from lines(record, model)
 
 
 def _applied(uplink: Uplink, model: str) -> Decoded:
@@ -58,8 +60,7 @@ def _applied(uplink: Uplink, model: str) -> Decoded:
     if profile is None:
         said = f"no profile reads the model {model!r}" if model else "only a profile can read it: say --model"
         return Rejected(Reason.NO_PROFILE, f"{uplink.device}: {said}")
-    found = frames.apply(profile, uplink)
-    return list(found) if isinstance(found, list) else found
+    return readings(profile, uplink)
 
 
 def _reading(reading: Reading) -> Line:

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from functools import cache
+from functools import cache, cached_property
 from importlib.abc import Traversable
 from importlib.resources import files
 from typing import Annotated
@@ -38,7 +38,7 @@ class Source(Strict):
     values: dict[str, bool | int | float] = {}
     sentinels: list[Scalar] = []
 
-    @property
+    @cached_property
     def measure(self) -> Measure:
         """The measure of the column."""
         return measures()[self.column]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from ingest.codecs.record import Decoded, Housekeeping, Rejected, Times, Uplink, epoch_us
+from ingest.codecs.record import DEEPEST, Decoded, Housekeeping, Rejected, Times, Uplink, epoch_us, too_deep
 from schemas.reasons import Reason
 
 _EUI = re.compile(r"[0-9a-f]{16}")
@@ -58,10 +58,10 @@ def decode(topic: str, payload: bytes) -> Decoded:
         return _event_of(_kind(topic, payload), topic, _event.decode(payload))
     except msgspec.ValidationError as error:
         return Rejected(Reason.WRONG_SHAPE, str(error))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Rejected(Reason.NOT_JSON, f"{error}; ChirpStack must be set to JSON, not Protobuf")
-    except (RecursionError, ValueError) as error:  # nested too deeply; a number or text beyond all bounds
-        return Rejected(Reason.WRONG_SHAPE, str(error))
+    except RecursionError:
+        return Rejected(Reason.WRONG_SHAPE, "nested too deeply")
 
 
 def _event_of(kind: str | None, topic: str, event: _Event) -> Decoded:
@@ -76,6 +76,8 @@ def _event_of(kind: str | None, topic: str, event: _Event) -> Decoded:
 def _uplink(device: str | None, event: _Event) -> Decoded:
     if device is None:
         return Rejected(Reason.WRONG_SHAPE, "neither the topic nor deviceInfo.devEui names the device")
+    if too_deep(event.object):
+        return Rejected(Reason.WRONG_SHAPE, f"object is nested more than {DEEPEST} levels deep")
     try:
         data = None if event.data is None else base64.b64decode(event.data, validate=True)
     except ValueError:

@@ -1,12 +1,13 @@
 """What a codec makes of a message: plain values, the same for every codec."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
 from schemas.reasons import Reason
 
+DEEPEST = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -52,9 +53,24 @@ class Rejected(Struct, frozen=True):
     detail: str
 
 
-Decoded = list[Reading | Uplink] | Housekeeping | Rejected
+Decoded = Sequence[Reading | Uplink | Rejected] | Housekeeping | Rejected
+"""One wrong element of an array stands as Rejected among its neighbours."""
 Codec = Callable[[str, bytes], Decoded]
 """From topic and payload to plain values. Never raises, never looks at lake, clock or registry."""
+
+
+def too_deep(value: object, levels: int = DEEPEST) -> bool:
+    """Whether lists and objects are nested deeper than this: what passes can be walked by anyone without fear."""
+    inside = [value]
+    for _ in range(levels + 1):
+        inside = [child for one in inside for child in _children(one)]
+    return bool(inside)
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def epoch_us(text: str) -> int | None:
