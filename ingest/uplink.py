@@ -91,10 +91,10 @@ def _mapped(profile: Profile, record: dict[str, object]) -> tuple[dict[str, obje
 
 def _value(source: Source, raw: object) -> object:
     """Give the value in the column's unit; _MISSING where the device says that it has none."""
-    if raw is None or any(raw == sign and type(raw) is type(sign) for sign in source.sentinels):
-        return _MISSING
     if isinstance(raw, float) and raw.is_integer():
         raw = int(raw)  # ChirpStack's objects know only floating point
+    if raw is None or any(raw == sign and isinstance(raw, bool) == isinstance(sign, bool) for sign in source.sentinels):
+        return _MISSING
     value = source.values.get(str(raw), raw) if source.values and isinstance(raw, str | int) else raw
     if source.measure.type == "bool":
         return value if isinstance(value, bool) else _wrong(source, raw)
