@@ -1,0 +1,222 @@
+"""What the registry becomes when rows are added to it, or why it must not: pure, the same in any order of the rows."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+
+from devices.problems import Fault, Problem
+from devices.registry import AreaRow, Registration, distances_fit
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OPEN = 2**63  # an assignment without end, in comparisons
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What is measured or lit or emptied: it keeps its family and its history whatever device hangs there."""
+
+    thing_id: str
+    family: str
+    area_id: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    title: str | None = None
+    attributes: dict[str, float | int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DeviceEntry:
+    """What the registry says of a device; where it hangs is said by assignments."""
+
+    device_id: str
+    family: str
+    model: str | None = None
+    gateway: str | None = None
+    factors: dict[str, float] = field(default_factory=dict)
+
+
+Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A device at a thing from `valid_from` until before `valid_to` (µs since 1970 UTC; None: still there)."""
+
+    device_id: str
+    thing_id: str
+    valid_from: int
+    valid_to: int | None = None
+    start_register: Decimal | None = None
+    end_register: Decimal | None = None
+
+    @property
+    def key(self) -> Key:
+        """Identity: what else is said of it may be corrected."""
+        return self.device_id, self.thing_id, self.valid_from
+
+
+@dataclass(frozen=True)
+class Area:
+    """A supply district or another zone; `parent_id` is the area around it."""
+
+    area_id: str
+    title: str | None = None
+    kind: str | None = "district"
+    parent_id: str | None = None
+    population: int | None = None
+    network_km: float | None = None
+
+
+@dataclass(frozen=True)
+class Book:
+    """The whole registry as plain values."""
+
+    things: Mapping[str, Thing]
+    devices: Mapping[str, DeviceEntry]
+    assignments: Mapping[Key, Assignment]
+    areas: Mapping[str, Area]
+
+
+EMPTY = Book({}, {}, {}, {})
+
+
+def merge(book: Book, rows: Sequence[Registration]) -> tuple[Book, list[Problem]]:
+    """Add rows to the registry: what a row does not say stays, what it says is put in place of what was there.
+
+    Of several rows about one thing or device the one that begins last speaks. An assignment ends only where a row says
+    so. An area that is not known yet is made. Problems are those of all rows; where there are any the book is not to be
+    used.
+    """
+    things, devices = dict(book.things), dict(book.devices)
+    assignments, areas = dict(book.assignments), dict(book.areas)
+    lines: dict[Key, int] = {}
+    problems: list[Problem] = []
+    for row in _distinct(rows, problems):
+        problems += _family_kept(row, devices.get(row.device_id), things.get(row.thing_id))
+        things[row.thing_id] = _thing(things.get(row.thing_id), row)
+        devices[row.device_id] = _device(devices.get(row.device_id), row)
+        assignment = _assignment(assignments, row)
+        assignments[assignment.key] = assignment
+        lines[assignment.key] = row.line
+        if not distances_fit(devices[row.device_id].factors):
+            problems.append(Problem(row.line, "empty_distance_mm", "", Fault.FILL_DISTANCES))
+        if row.area is not None:
+            areas.setdefault(row.area, Area(row.area))
+    problems += _overlaps(assignments.values(), lines, lambda a: a.device_id, Fault.DEVICE_ELSEWHERE)
+    problems += _overlaps(assignments.values(), lines, lambda a: a.thing_id, Fault.THING_OCCUPIED)
+    return Book(things, devices, assignments, areas), sorted(problems, key=lambda p: (p.line, p.column))
+
+
+def _row_key(row: Registration) -> tuple[int, str, str]:
+    return row.valid_from, row.device_id, row.thing_id
+
+
+def _distinct(rows: Iterable[Registration], problems: list[Problem]) -> Iterator[Registration]:
+    """Give rows in the order of time; the same row twice is one row, two that differ are a problem."""
+    ordered = sorted(rows, key=lambda row: (*_row_key(row), row.line))
+    for _, same in groupby(ordered, key=_row_key):
+        first, *others = same
+        for other in others:
+            if other.model_copy(update={"line": first.line}) != first:
+                problems.append(
+                    Problem(other.line, "device_id", other.device_id, Fault.ROW_TWICE, {"line": first.line})
+                )
+        yield first
+
+
+def _family_kept(row: Registration, device: DeviceEntry | None, thing: Thing | None) -> Iterator[Problem]:
+    if device is not None and device.family != row.family:
+        detail = {"device": row.device_id, "family": device.family}
+        yield Problem(row.line, "family", row.family, Fault.DEVICE_FAMILY, detail)
+    if thing is not None and thing.family != row.family:
+        detail = {"thing": row.thing_id, "family": thing.family}
+        yield Problem(row.line, "family", row.family, Fault.THING_FAMILY, detail)
+
+
+def _said(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _thing(old: Thing | None, row: Registration) -> Thing:
+    known = old or Thing(row.thing_id, row.family)
+    said = _said(area_id=row.area, lat=row.lat, lon=row.lon, title=row.title)
+    return replace(known, **said, attributes={**known.attributes, **row.attributes})  # type: ignore[arg-type]
+
+
+def _device(old: DeviceEntry | None, row: Registration) -> DeviceEntry:
+    known = old or DeviceEntry(row.device_id, row.family)
+    said = _said(model=row.model, gateway=row.gateway)
+    return replace(known, **said, factors={**known.factors, **row.factors})  # type: ignore[arg-type]
+
+
+def _assignment(known: Mapping[Key, Assignment], row: Registration) -> Assignment:
+    new = Assignment(row.device_id, row.thing_id, row.valid_from)
+    said = _said(valid_to=row.valid_to, start_register=row.start_register, end_register=row.end_register)
+    return replace(known.get(new.key, new), **said)  # type: ignore[arg-type]
+
+
+def _overlaps(
+    assignments: Iterable[Assignment], lines: Mapping[Key, int], owner: Callable[[Assignment], str], fault: Fault
+) -> Iterator[Problem]:
+    """Find assignments of one device, or to one thing, in force at the same time; at least one is a new row."""
+    ordered = sorted(assignments, key=lambda a: (owner(a), a.valid_from, a.key))
+    for _, group in groupby(ordered, key=owner):
+        longest: Assignment | None = None
+        for found in group:
+            if longest is not None and found.valid_from < _end(longest):
+                yield from _collision(longest, found, lines, fault)
+            if longest is None or _end(found) > _end(longest):
+                longest = found
+
+
+def _end(assignment: Assignment) -> int:
+    return _OPEN if assignment.valid_to is None else assignment.valid_to
+
+
+def _collision(first: Assignment, second: Assignment, lines: Mapping[Key, int], fault: Fault) -> Iterator[Problem]:
+    blamed, other = (second, first) if second.key in lines else (first, second)
+    if blamed.key not in lines:
+        return
+    column = "device_id" if fault is Fault.DEVICE_ELSEWHERE else "thing_id"
+    detail = {
+        "device": other.device_id,
+        "thing": other.thing_id,
+        "start": _shown(other.valid_from),
+        "end": "…" if other.valid_to is None else _shown(other.valid_to),
+    }
+    value = blamed.device_id if column == "device_id" else blamed.thing_id
+    yield Problem(lines[blamed.key], column, value, fault, detail)
+
+
+def _shown(moment: int) -> str:
+    return (_EPOCH + timedelta(microseconds=moment)).isoformat().replace("+00:00", "Z")
+
+
+def merge_areas(book: Book, rows: Sequence[AreaRow]) -> tuple[Book, list[Problem]]:
+    """Add areas to the registry; every parent must exist and no area may lie inside itself."""
+    areas = dict(book.areas)
+    problems: list[Problem] = []
+    seen: dict[str, AreaRow] = {}
+    for row in rows:
+        first = seen.setdefault(row.area_id, row)
+        if row.model_copy(update={"line": first.line}) != first:
+            problems.append(Problem(row.line, "area_id", row.area_id, Fault.AREA_TWICE, {"line": first.line}))
+        said = {name: value for name, value in row.model_dump(exclude={"line"}).items() if value is not None}
+        areas[row.area_id] = replace(areas.get(row.area_id, Area(row.area_id)), **said)
+    problems += [problem for row in rows for problem in _nesting(row, areas)]
+    return replace(book, areas=areas), problems
+
+
+def _nesting(row: AreaRow, areas: Mapping[str, Area]) -> Iterator[Problem]:
+    above = row.parent_id
+    if above is not None and above not in areas:
+        yield Problem(row.line, "parent_id", above, Fault.PARENT_UNKNOWN)
+    passed = {row.area_id}
+    while above is not None and above in areas:
+        if above in passed:
+            yield Problem(row.line, "parent_id", row.parent_id or "", Fault.PARENT_CYCLE)
+            return
+        passed.add(above)
+        above = areas[above].parent_id
