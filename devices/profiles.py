@@ -1,5 +1,6 @@
 """What the devices of one type say and what it means: one TOML file a device type, checked once."""
 
+import base64
 import re
 import tomllib
 from functools import cache, cached_property
@@ -78,6 +79,8 @@ class Example(Strict):
             raise ValueError("give either payload or data")
         if self.payload is not None and self.codec is None:
             raise ValueError("a payload needs its codec")
+        if self.data is not None and not _is_base64(self.data):
+            raise ValueError("data is not base64")
         if bool(self.reading) == bool(self.rejected):
             raise ValueError("give either the readings or the reason it is rejected for")
         if self.rejected and self.rejected not in list(Reason):
@@ -113,6 +116,14 @@ class Profile(Strict):
         return self
 
 
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        return False
+    return True
+
+
 def _check_source(family: str, key: str, source: Source) -> None:
     columns = families()[family].measures
     if source.column not in columns:
@@ -130,21 +141,28 @@ def load(file: Traversable) -> Profile:
     try:
         profile = Profile.model_validate(tomllib.loads(file.read_text("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DravaError(f"{file.name} is not valid TOML: {error}", "Mend the line it names") from None
+        raise DravaError(f"{file.name}: not valid TOML: {error}", "Mend the place it names") from None
     except ValidationError as error:
-        raise DravaError(f"{file.name}: {_first(error)}", "Mend this key in the profile") from None
+        what, remedy = _first(error)
+        raise DravaError(f"{file.name}: {what}", remedy) from None
     if file.name != f"{profile.id}.toml":
         raise DravaError(f"{file.name}: id is {profile.id!r}", "Give file and id the same name")
     return profile
 
 
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
+def _first(error: ValidationError) -> tuple[str, str]:
+    """Say what is wrong with which key, and what to do."""
+    first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"key {key!r} is not known"
+    remedies = {
+        "extra_forbidden": ("is not known", "Correct its spelling or remove it"),
+        "missing": ("is missing", "Add it"),
+    }
+    if first["type"] in remedies:
+        said, remedy = remedies[first["type"]]
+        return f"key {key!r} {said}", remedy
     said = first["msg"].removeprefix("Value error, ")
-    return f"key {key!r}: {said}" if key else said
+    return f"key {key!r}: {said}" if key else said, "Mend it in the profile"
 
 
 @cache

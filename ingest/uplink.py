@@ -24,6 +24,8 @@ def readings(profile: Profile, uplink: Uplink) -> list[Reading] | Housekeeping |
     if not found:
         return Housekeeping("device_info", uplink.device)
     live, past = _split(profile, found)
+    if len(past) > LONGEST:
+        return Rejected(Reason.TOO_LARGE, f"{len(past)} records of history are more than a LoRaWAN frame holds")
     made = [_live(profile, uplink, live), *(_past(profile, uplink, record) for record in past)]
     kept = [reading for reading in made if isinstance(reading, Rejected) or reading.values]
     rejected = next((reading for reading in kept if isinstance(reading, Rejected)), None)
@@ -81,9 +83,10 @@ def _mapped(profile: Profile, record: dict[str, object]) -> tuple[dict[str, obje
         source = profile.fields.get(key)
         value = _MISSING if source is None else _value(source, raw)
         if isinstance(value, Rejected):
-            return Rejected(value.reason, f"{key}: {value.detail}")
+            return Rejected(value.reason, f"{key[:40]}: {value.detail}")
         if source is not None and value is not _MISSING:
-            values[source.column] = value
+            if values.setdefault(source.column, value) != value:
+                return Rejected(Reason.WRONG_SHAPE, f"{key[:40]}: another field gives {source.column} another value")
         elif key not in profile.drop:
             extra[key] = raw
     return values, extra
@@ -93,7 +96,7 @@ def _value(source: Source, raw: object) -> object:
     """Give the value in the column's unit; _MISSING where the device says that it has none."""
     if isinstance(raw, float) and raw.is_integer():
         raw = int(raw)  # ChirpStack's objects know only floating point
-    if raw is None or any(raw == sign and isinstance(raw, bool) == isinstance(sign, bool) for sign in source.sentinels):
+    if raw is None or (source.sentinels and _is_sign(source, raw)):
         return _MISSING
     value = source.values.get(str(raw), raw) if source.values and isinstance(raw, str | int) else raw
     if source.measure.type == "bool":
@@ -104,10 +107,15 @@ def _value(source: Source, raw: object) -> object:
     return _wrong(source, raw) if converted is None else converted
 
 
+def _is_sign(source: Source, raw: object) -> bool:
+    return any(raw == sign and isinstance(raw, bool) == isinstance(sign, bool) for sign in source.sentinels)
+
+
 def _converted(source: Source, value: float) -> float | None:
     measure = source.measure
     try:
-        found = units.convert(value, source.unit or measure.unit, measure.unit)
+        same = source.unit is None or source.unit == measure.unit
+        found = value if same else units.convert(value, source.unit or "", measure.unit)
         if found is None or not isfinite(found) or (measure.type == "int" and (found % 1 or abs(found) >= _INT64)):
             return None
     except (OverflowError, ValueError):  # no float is so large, or it is none at all

@@ -126,11 +126,27 @@ def test_a_wrong_value_in_the_past_refuses_the_message():
     assert reason(readings(DI, uplink(object={"history": [7]}))) is Reason.WRONG_SHAPE
 
 
+def test_more_history_than_a_frame_can_hold_is_refused():
+    records = [{"timestamp": 1772341200 + n, "pulse": n} for n in range(256)]
+    assert len(readings(DI, uplink(object={"history": records[1:]}))) == 255
+    assert reason(readings(DI, uplink(object={"history": records}))) is Reason.TOO_LARGE
+
+
+def test_a_detail_is_short_however_long_the_value():
+    found = readings(UDL, uplink(object={"distance": "9" * 10**6}))
+    assert len(found.detail) < 200
+
+
 def test_a_message_without_a_measure_says_so():
     assert reason(readings(UDL, uplink())) is Reason.NO_MEASURE
     assert reason(readings(UDL, uplink(b"", {}))) is Reason.NO_MEASURE
     assert reason(readings(UDL, uplink(object={"colour": "red"}))) is Reason.NO_MEASURE
     assert reason(readings(UDL, uplink(object={"distance": None}))) is Reason.NO_MEASURE
+
+
+def test_two_fields_of_one_column_must_agree():
+    assert readings(UDL, uplink(object={"position": "tilt", "tilt": "tilt"}))[0].values == {"tilt": True}
+    assert reason(readings(UDL, uplink(object={"position": "tilt", "tilt": "normal"}))) is Reason.WRONG_SHAPE
 
 
 def test_a_frame_that_nobody_can_read_is_bad():

@@ -1,4 +1,4 @@
-"""Milesight frames: every item by its bytes, the past with its own time, nothing guessed from a cut or foreign frame."""
+"""Milesight frames: every item by its bytes, the past with its own time, no guess from a cut or foreign frame."""
 
 import struct
 

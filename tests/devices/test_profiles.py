@@ -1,0 +1,142 @@
+"""Profiles: every example of every file comes true, and a mistake in a file is named with its key and the mend."""
+
+import base64
+
+import pytest
+
+from devices.profiles import Example, Profile, by_model, load, profiles
+from ingest import codecs
+from ingest.codecs.frames import DECODERS
+from ingest.codecs.record import Housekeeping, Reading, Rejected, Uplink, epoch_us
+from ingest.uplink import readings
+from schemas.errors import DravaError
+
+GOOD = """
+id = "acme_bin"
+title = { en = "Acme bin sensor", sl = "Tipalo zabojnika Acme" }
+family = "waste_container"
+
+[recognise]
+models = ["Acme Bin 2"]
+
+[fields]
+gap = { column = "distance_mm", unit = "cm" }
+lid = { column = "lid_open", values = { open = true, closed = false } }
+
+[[example]]
+title = "half full"
+codec = "chirpstack"
+payload = '{"deviceInfo": {"devEui": "24e124fffe00a1b2"}, "object": {"gap": 40, "lid": "open"}}'
+[[example.reading]]
+values = { distance_mm = 400, lid_open = true }
+
+[[example]]
+title = "nothing in it"
+data = ""
+rejected = "no_measure"
+"""
+
+
+EXAMPLES = [
+    pytest.param(profile, example, id=f"{profile.id}: {example.title}")
+    for profile in profiles().values()
+    for example in profile.example
+]
+
+
+def outcome(profile: Profile, example: Example) -> list[Reading] | Housekeeping | Rejected:
+    if example.data is not None:
+        return readings(profile, Uplink("d1", None, None, example.port, base64.b64decode(example.data), None))
+    (sent,) = codecs.load(example.codec)(example.topic, example.payload.encode())
+    return readings(profile, sent)
+
+
+def check(profile: Profile, example: Example) -> None:
+    found = outcome(profile, example)
+    if example.rejected:
+        assert isinstance(found, Rejected), found
+        assert found.reason == example.rejected
+        return
+    assert len(found) == len(example.reading)
+    for reading, expected in zip(found, example.reading, strict=True):
+        times = [reading.time, *(time for _, time in reading.next_best)]
+        assert (reading.values, reading.extra, reading.history) == (expected.values, expected.extra, expected.history)
+        assert expected.time is None or next(t for t in times if t is not None) == epoch_us(expected.time)
+
+
+@pytest.mark.parametrize(("profile", "example"), EXAMPLES)
+def test_every_example_comes_true(profile, example):
+    check(profile, example)
+
+
+def test_every_decoder_that_a_profile_names_is_there_and_every_decoder_has_a_profile():
+    assert {profile.decoder for profile in profiles().values()} - {None} == set(DECODERS)
+
+
+@pytest.mark.parametrize("model", ["EM310-UDL", "em310-udl", " Milesight EM310 UDL", "em310udl"])
+def test_a_model_is_recognised_as_people_write_it(model):
+    assert by_model(model).id == "milesight_em310_udl"
+
+
+@pytest.mark.parametrize("model", ["", "EM310", "EM310-UDL; x", "../milesight_em310_udl"])
+def test_another_model_is_not_recognised(model):
+    assert by_model(model) is None
+
+
+@pytest.fixture
+def mistake(tmp_path):
+    """The text of the error that a profile gives after a replacement in it."""
+
+    def made(old: str, new: str, name: str = "acme_bin.toml") -> str:
+        assert old in GOOD
+        file = tmp_path / name
+        file.write_text(GOOD.replace(old, new, 1), "utf-8")
+        with pytest.raises(DravaError) as error:
+            load(file)
+        assert error.value.hint
+        return str(error.value)
+
+    return made
+
+
+def test_a_good_profile_loads_and_its_examples_hold(tmp_path):
+    file = tmp_path / "acme_bin.toml"
+    file.write_text(GOOD, "utf-8")
+    profile = load(file)
+    for example in profile.example:
+        check(profile, example)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('family = "waste_container"', "", ["'family' is missing", "Add it"]),
+        ('family = "waste_container"', 'family = "bins"', ["'bins'", "waste_container", "water_meter"]),
+        ("[recognise]", "[recognize]", ["'recognise' is missing", "Add it"]),
+        ('models = ["Acme Bin 2"]', "models = []", ["recognise.models"]),
+        ('column = "distance_mm"', 'column = "distance"', ["fields.gap", "'distance'", "distance_mm, temp_cel"]),
+        ('column = "distance_mm"', 'colum = "distance_mm"', ["fields.gap.column", "Add it"]),
+        ('unit = "cm"', 'unit = "kPa"', ["fields.gap", "'kPa'", "mm"]),
+        ('unit = "cm"', 'units = "cm"', ["fields.gap.units", "Correct its spelling"]),
+        ("open = true", 'open = "yes"', ["fields.lid.values.open"]),
+        ("open = true", "open = 1", ["fields.lid", "'open'", "bool"]),
+        ('rejected = "no_measure"', 'rejected = "broken"', ["example.1", "'broken'", "no_measure"]),
+        ('rejected = "no_measure"', "", ["example.1", "reason"]),
+        ('data = ""', 'data = "?"', ["example.1", "base64"]),
+        ('data = ""', "", ["example.1", "payload or data"]),
+        ('codec = "chirpstack"', "", ["example.0", "codec"]),
+        ('id = "acme_bin"', 'id = "acme"', ["'acme'", "same name"]),
+        ('id = "acme_bin"', "id = acme_bin", ["TOML", "line 2"]),
+    ],
+)
+def test_a_mistake_is_named_with_file_key_and_remedy(mistake, old, new, said):
+    text = mistake(old, new)
+    assert text.startswith("acme_bin.toml: ")
+    assert "\n" not in text
+    for part in said:
+        assert part in text
+
+
+def test_examples_of_both_kinds_are_asked_for(mistake):
+    rejected = GOOD[GOOD.rindex("[[example]]") :]
+    assert "one that is rejected" in mistake(rejected, "")
