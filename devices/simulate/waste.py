@@ -40,7 +40,7 @@ def _bin(world: World, thing: Thing) -> Bin:
     gap = max((later - day) % 7 or 7 for day, later in zip(days, (*days[1:], days[0]), strict=True))
     hour = rng.uniform(6, 12)
     pickups = [world.local(day, hour + rng.uniform(-0.5, 0.5)) for day in world.dates if day.weekday() in days]
-    return Bin(thing, rng.uniform(38, 70) / gap, pickups)
+    return Bin(thing, rng.uniform(36, 64) / gap, pickups)
 
 
 def _levels(world: World, one: Bin, pickups: list[int]) -> list[float]:

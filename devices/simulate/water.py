@@ -117,15 +117,21 @@ def _irrigate(world: World, rng: Random, use: Use) -> None:
 def _irrigate_by_night(world: World, rng: Random, use: Use) -> None:
     """Let a drip line run from dusk to dawn on three nights: continuous, large, and no leak."""
     litres = rng.randint(120, 300)
-    for day in rng.sample(world.dates, min(3, len(world.dates))):
+    for day in _spread(world, rng, 3):
         _between(world, use, world.local(day, 21), world.local(day, 30), litres)
 
 
 def _running_toilet(world: World, rng: Random, use: Use) -> None:
     """A float valve hangs for some hours on two days and then falls shut by itself."""
-    for day in rng.sample(world.dates, min(2, len(world.dates))):
+    for day in _spread(world, rng, 2):
         begin = world.local(day, rng.uniform(17, 23))
         _between(world, use, begin, begin + rng.randint(5, 9) * HOUR, rng.randint(60, 140))
+
+
+def _spread(world: World, rng: Random, number: int) -> list[date]:
+    """Draw days that do not follow each other: one in each equal part of the period, and not the last of it."""
+    part = len(world.dates) // number
+    return [world.dates[n * part + rng.randrange(max(1, part - 2))] for n in range(number)]
 
 
 def _between(world: World, use: Use, begin: int, end: int, litres_per_hour: float) -> None:
