@@ -1,0 +1,140 @@
+"""What a run sees: the snapshot as it was known at one moment, its terms, and the sun. Nothing behind the moment."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from astral import Observer
+from astral.sun import sunrise, sunset
+
+from schemas.settings import Settings
+from schemas.vocabulary import families, seconds
+
+MEMORY_DAYS = 400  # sun times reach back so far from the moment of the run
+SHARED = ("consumption_hourly", "consumption_daily", "inflow")  # computed once for all packs that read them
+
+
+class Cursor(Protocol):
+    """The part of a DuckDB connection that packs need; rooms take it as an argument."""
+
+    def execute(self, query: str, parameters: Any = None) -> Any: ...  # noqa: D102 - as in DuckDB
+    def sql(self, query: str) -> Any: ...  # noqa: D102 - as in DuckDB
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The parameters of a run: its clock, the municipality's zone and place, and its prices."""
+
+    as_of: datetime
+    zone: str
+    lat: float
+    lon: float
+    water_eur_m3: float
+    energy_eur_kwh: float
+
+    @classmethod
+    def of(cls, settings: Settings, as_of: datetime) -> "Terms":
+        """Terms from the settings of a home."""
+        prices = settings.prices
+        return cls(
+            as_of.astimezone(UTC),
+            settings.timezone,
+            settings.lat,
+            settings.lon,
+            prices.water_eur_m3,
+            prices.energy_eur_kwh,
+        )
+
+    @property
+    def today(self) -> date:
+        """The local day of the run."""
+        return self.as_of.astimezone(ZoneInfo(self.zone)).date()
+
+
+@contextmanager
+def frame(connection: Cursor, terms: Terms, reads: Sequence[str]) -> Iterator[None]:
+    """Put temporary tables and views before the snapshot's own for as long as the block runs.
+
+    `run` has one row (as_of, today, zone, water_eur_m3, energy_eur_kwh, lat, lon); `sun` a row a local day; `expected`
+    the declared interval of each family; `heard` (family, device_id, observed_at, received_at) all readings of all
+    families. The family tables, and so every view over them, end at as_of; so do the assignments.
+    """
+    made: list[str] = []
+    try:
+        for name, statement, parameters in _statements(connection, terms, frozenset(reads)):
+            connection.execute(statement, parameters)
+            made.append(name)
+        yield
+    finally:
+        for name in reversed(made):
+            connection.execute(f"DROP {name}")
+
+
+_Statement = tuple[str, str, list[Any] | None]
+
+
+def _statements(connection: Cursor, terms: Terms, reads: frozenset[str]) -> Iterator[_Statement]:
+    own = connection.execute("SELECT current_database()").fetchone()[0]
+    yield from _terms(terms)
+    moment = f"TIMESTAMPTZ '{terms.as_of.isoformat()}'"  # a literal, so that files behind it are not even opened
+    for name in families():
+        source = f'"{own}".main.{name}'
+        yield _view(name, f"SELECT * FROM {source} WHERE observed_at <= {moment}")
+    yield _view("assignments", _ASSIGNMENTS.format(source=f'"{own}".main.assignments', moment=moment))
+    union = " UNION ALL ".join(
+        f"SELECT '{name}' AS family, device_id, observed_at, received_at FROM {name}" for name in families()
+    )
+    yield _view("heard", union)
+    if "sun" in reads:
+        yield from _sun(terms)
+    for name in SHARED:
+        if name in reads or (name == "consumption_hourly" and "consumption_daily" in reads):
+            yield f"TABLE temp.main.{name}", f'CREATE TEMP TABLE {name} AS SELECT * FROM "{own}".main.{name}', None
+
+
+_ASSIGNMENTS = """SELECT * REPLACE (
+    CASE WHEN valid_to <= {moment} THEN valid_to END AS valid_to,
+    CASE WHEN valid_to <= {moment} THEN end_register END AS end_register
+) FROM {source} WHERE valid_from <= {moment}"""
+
+
+def _view(name: str, select: str) -> _Statement:
+    return f"VIEW temp.main.{name}", f"CREATE TEMP VIEW {name} AS {select}", None
+
+
+def _terms(terms: Terms) -> Iterator[_Statement]:
+    row: Mapping[str, tuple[str, Any]] = {
+        "as_of": ("TIMESTAMPTZ", terms.as_of),
+        "today": ("DATE", terms.today),
+        "zone": ("VARCHAR", terms.zone),
+        "water_eur_m3": ("DOUBLE", terms.water_eur_m3),
+        "energy_eur_kwh": ("DOUBLE", terms.energy_eur_kwh),
+        "lat": ("DOUBLE", terms.lat),
+        "lon": ("DOUBLE", terms.lon),
+    }
+    columns = ", ".join(f"CAST(? AS {kind}) AS {name}" for name, (kind, _) in row.items())
+    yield "TABLE temp.main.run", f"CREATE TEMP TABLE run AS SELECT {columns}", [value for _, value in row.values()]
+    rows = ", ".join(f"('{name}', {seconds(f.expected_interval)})" for name, f in families().items())
+    yield _view("expected", f"SELECT * FROM (VALUES {rows}) AS v (family, seconds)")
+
+
+def _sun(terms: Terms) -> Iterator[_Statement]:
+    place = Observer(terms.lat, terms.lon)
+    days = [terms.today + timedelta(days=n) for n in range(-MEMORY_DAYS, 2)]
+    rows = [row for row in (_sun_day(place, day) for day in days) if row]
+    columns = "SELECT unnest(?::DATE[]) AS day, unnest(?::TIMESTAMPTZ[]) AS sunrise, unnest(?::TIMESTAMPTZ[]) AS sunset"
+    yield (
+        "TABLE temp.main.sun",
+        f"CREATE TEMP TABLE sun AS {columns}",
+        [list(column) for column in zip(*rows, strict=True)],
+    )
+
+
+def _sun_day(place: Observer, day: date) -> tuple[date, datetime, datetime] | None:
+    try:
+        return day, sunrise(place, day), sunset(place, day)
+    except ValueError:  # beyond the polar circle the sun may not rise that day
+        return None

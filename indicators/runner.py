@@ -1,0 +1,66 @@
+"""Indicators of a snapshot: every value with its numerator, denominator, coverage and the version of its meaning."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from indicators.frame import Cursor, Terms, frame
+from indicators.header import Pack, chosen
+from schemas.settings import Settings
+
+VALUES = pa.schema(
+    [
+        ("indicator", pa.string()),
+        ("version", pa.int32()),
+        ("subject_kind", pa.string()),
+        ("subject_id", pa.string()),
+        ("period_start", pa.date32()),
+        ("period_end", pa.date32()),
+        ("value", pa.float64()),
+        ("unit", pa.string()),
+        ("numerator", pa.float64()),
+        ("denominator", pa.float64()),
+        ("coverage", pa.float64()),
+        ("devices", pa.int64()),
+        ("estimated_share", pa.float64()),
+        ("snapshot_id", pa.int64()),
+        ("computed_at", pa.timestamp("us", "UTC")),
+    ]
+)
+
+
+def run_indicators(
+    connection: Cursor, *, as_of: datetime, settings: Settings, snapshot_id: int = 0, ids: list[str] | None = None
+) -> pa.Table:
+    """Compute indicators (all, or those named) over a snapshot as it was known at `as_of`.
+
+    Gives rows of `VALUES`; periods are local days, half open. What has no denominator has no row.
+    """
+    wanted = chosen("indicator", ids)
+    with frame(connection, Terms.of(settings, as_of), reads(wanted)):
+        tables = [_values(connection, pack, as_of, snapshot_id) for pack in wanted]
+    return pa.concat_tables(tables) if tables else VALUES.empty_table()
+
+
+def reads(wanted: Sequence[Pack]) -> list[str]:
+    """Every table that one of these packs reads."""
+    return sorted({name for pack in wanted for name in pack.reads})
+
+
+def _values(connection: Cursor, pack: Pack, as_of: datetime, snapshot_id: int) -> pa.Table:
+    found = connection.sql(f"SELECT {', '.join(pack.columns)} FROM ({pack.sql})").to_arrow_table()
+    constant = {
+        "indicator": pack.id,
+        "version": pack.version,
+        "unit": pack.unit,
+        "snapshot_id": snapshot_id,
+        "computed_at": as_of,
+    }
+    columns = [
+        pa.repeat(pa.scalar(constant[field.name], field.type), found.num_rows)
+        if field.name in constant
+        else found[field.name].cast(field.type)
+        for field in VALUES
+    ]
+    return pa.table(columns, schema=VALUES)
