@@ -2,6 +2,7 @@
 
 import re
 import threading
+import weakref
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -38,7 +39,7 @@ class Reader:
         """Guard an open connection; each query is interrupted after `seconds`."""
         self._connection = connection
         self._seconds = seconds
-        self._timer: threading.Timer | None = None
+        self._stop: Callable[[], object] = bool
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is DuckDB's own."""
@@ -56,14 +57,11 @@ class Reader:
         guard.harmless(query if isinstance(query, str) else str(getattr(query, "query", "")))
         self._stop()
         if self._seconds is not None:
-            self._timer = threading.Timer(self._seconds, self._connection.interrupt)
-            self._timer.daemon = True
-            self._timer.start()
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+            timer = threading.Timer(self._seconds, _interrupt, [weakref.ref(self)])
+            timer.daemon = True
+            timer.start()
+            # also at the interpreter's end: a thread that still waits then would keep DuckDB from being cleaned up
+            self._stop = weakref.finalize(self, _end, timer)
 
     def execute(self, query: object, *args: object, **kwargs: object) -> "Reader":
         """Run SQL; results are fetched from this object."""
@@ -94,6 +92,17 @@ class Reader:
         """End the connection."""
         self._stop()
         self._connection.close()
+
+
+def _interrupt(reader: weakref.ref[Reader]) -> None:
+    found = reader()
+    if found is not None:
+        found.interrupt()
+
+
+def _end(timer: threading.Timer) -> None:
+    timer.cancel()
+    timer.join()
 
 
 def open_snapshot(

@@ -120,8 +120,24 @@ def readings(family: Family, columns: Columns, plain: Sequence[str], revised: Se
     """One row per reading. Days without revisions are read as they are, so that filters reach the files."""
     if not revised:
         return stored(columns, plain)
-    merged = merge(family, columns, stored(columns, revised))
-    return f"{stored(columns, plain)} UNION ALL {merged}" if plain else merged
+    rows = stored(columns, revised)
+    same = " AND ".join(
+        [f"r.{name} = m.{name}" for name in ("device_id", "observed_at", "day")]
+        + [f"r.{quote(key)} IS NOT DISTINCT FROM m.{quote(key)}" for key in family.keys]
+    )
+    identity = _identity(family)
+    # joins on the plain columns, not on a hash: a filter on a device or a day reaches both sides and the files
+    several = f"SELECT {identity} FROM ({rows}) GROUP BY {identity} HAVING count(*) > 1"
+    chosen = ", ".join(f"r.{quote(name)}" for name in columns)
+    parts = [stored(columns, plain)] if plain else []
+    parts.append(f"SELECT {chosen} FROM ({rows}) AS r LEFT JOIN ({several}) AS m ON {same} WHERE m.device_id IS NULL")
+    parts.append(merge(family, columns, f"SELECT {chosen} FROM ({rows}) AS r JOIN ({several}) AS m ON {same}"))
+    return " UNION ALL ".join(parts)
+
+
+def _identity(family: Family) -> str:
+    # `day` follows from observed_at; naming it lets a filter on days reach the files
+    return ", ".join(quote(name) for name in ["device_id", *family.keys, "observed_at", "day"])
 
 
 def merge(family: Family, columns: Columns, rows: str) -> str:
@@ -130,9 +146,7 @@ def merge(family: Family, columns: Columns, rows: str) -> str:
     Order of rows: seq (unknown first), received_at, message_id, revision. `quality` and `quality_tests` come from the
     rows that gave a surviving measure; `revision` is the highest; other columns are those of the last row.
     """
-    # `day` follows from observed_at; naming it lets a filter on days reach the files through the windows
-    identity = ["device_id", *family.keys, "observed_at", "day"]
-    same = ", ".join(quote(name) for name in identity)
+    same = _identity(family)
     order = "seq ASC NULLS FIRST, received_at, message_id, revision"
     survives = " OR ".join(
         f"({quote(m)} IS NOT NULL AND _n = max(_n) FILTER ({quote(m)} IS NOT NULL) OVER same)" for m in family.measures
@@ -142,7 +156,7 @@ def merge(family: Family, columns: Columns, rows: str) -> str:
         "quality_tests": "coalesce(bit_or(quality_tests) FILTER (_survives), bit_or(quality_tests))",
         "revision": "max(revision)",
     }
-    merged |= {name: quote(name) for name in identity}
+    merged |= {name: quote(name) for name in ("device_id", *family.keys, "observed_at", "day")}
     merged |= {name: f"arg_max({quote(name)}, _n)" for name in family.measures}
     chosen = ", ".join(f"{merged.get(name) or f'arg_max_null({quote(name)}, _n)'} AS {quote(name)}" for name in columns)
     return (
