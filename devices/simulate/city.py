@@ -14,6 +14,8 @@ from devices.simulate.wire import Post, posts
 from devices.simulate.world import HOUR, KINDS, Fault, Series, World
 from schemas.vocabulary import ARROW, families
 
+_DAYS_FOR_FAULTS = 3
+
 
 @dataclass(frozen=True)
 class City:
@@ -80,12 +82,14 @@ def city(
 ) -> City:
     """Simulate `days` days from `start` (aware; the full hour counts).
 
-    `faults` are the kinds to seed (None: all of `KINDS`); without one of them every other reading stays the same.
-    `scale` multiplies the size of the fleet. Raises ValueError for a naive time or an unknown kind.
+    `faults` are the kinds to seed (None: all of `KINDS`); leaving one out changes no reading elsewhere, but what it
+    touches (a leaking house shows in its district's inflow). `scale` multiplies the size of the fleet. Raises
+    ValueError for a naive time, an unknown kind, or fewer than three days with faults. In less than two weeks there
+    may be no room for a container to overflow.
     """
     wanted = frozenset(KINDS if faults is None else faults)
-    if start.tzinfo is None or wanted - set(KINDS) or days < 1:
-        msg = f"the start needs a zone, days must be positive, and faults are among {', '.join(KINDS)}"
+    if start.tzinfo is None or wanted - set(KINDS) or days < (_DAYS_FOR_FAULTS if wanted else 1):
+        msg = f"the start needs a zone, faults need {_DAYS_FOR_FAULTS} days and are among {', '.join(KINDS)}"
         raise ValueError(msg)
     begin = int(start.timestamp()) // HOUR * HOUR
     world = World(seed, municipality, begin, days, wanted, scale)

@@ -69,10 +69,16 @@ def _fault(world: World, kind: str, lamp: Lamp, since: int) -> None:
     world.record(Fault(kind, thing.thing_id, thing.device_id, thing.area_id, utc(since), detail=detail))
 
 
+def _first(world: World, times: list[int], begin: int) -> int:
+    """Give the first time from `begin` on, or the last one that still lies in the period."""
+    inside = [epoch for epoch in times if epoch < world.end - HOUR]
+    return next((epoch for epoch in inside if epoch >= begin), inside[-1])
+
+
 def _burn_by_day(world: World, lamp: Lamp) -> None:
     """The relay sticks: from one morning on the lamp never goes off."""
     begin = world.onset(world.rng("fault", "lamp_day"), tail_days=5)
-    lamp.day_since = next(epoch for epoch, dim in lamp.changes if dim == 0 and epoch >= begin)
+    lamp.day_since = _first(world, [epoch for epoch, dim in lamp.changes if dim == 0], begin)
     lamp.changes = [(epoch, dim) for epoch, dim in lamp.changes if dim or epoch < lamp.day_since]
     _fault(world, "lamp_day", lamp, lamp.day_since)
 
@@ -80,7 +86,7 @@ def _burn_by_day(world: World, lamp: Lamp) -> None:
 def _go_dark(world: World, rng: Random, lamp: Lamp) -> None:
     """The driver dies: no power at night, whether the controller notices or not."""
     begin = world.onset(rng, tail_days=5)
-    lamp.dark_since = next(epoch for epoch in lamp.dusks if epoch >= begin)
+    lamp.dark_since = _first(world, lamp.dusks, begin)
     lamp.dark_state = lot(rng, 0.5)
     _fault(world, "lamp_dark", lamp, lamp.dark_since)
 

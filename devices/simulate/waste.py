@@ -1,6 +1,7 @@
 """Waste containers: they fill day by day, a lorry empties them on its days, and once it does not come."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from math import cos, pi
 from random import Random
 
@@ -16,11 +17,21 @@ FULL, LONG_FULL = 95.0, 18  # percent; hours that an overflow must last to be on
 
 @dataclass
 class Bin:
-    """A container and its habits: percent in an hour of the day, and when (epoch) it is emptied."""
+    """A container and its habits: percent a day, when (epoch) it was emptied last, and when it will be."""
 
     thing: Thing
     per_day: float
+    emptied: int
     pickups: list[int]
+
+
+@dataclass(frozen=True)
+class Rush:
+    """A time (epoch) in which a container fills `pace` times as fast as usual."""
+
+    since: int
+    until: int
+    pace: float
 
 
 def simulate(world: World, town: Town) -> list[Series]:
@@ -39,25 +50,28 @@ def _bin(world: World, thing: Thing) -> Bin:
     thing.attributes["capacity_l"] = str(rng.choice((240, 660, 1100, 3000)))
     gap = max((later - day) % 7 or 7 for day, later in zip(days, (*days[1:], days[0]), strict=True))
     hour = rng.uniform(6, 12)
-    pickups = [world.local(day, hour + rng.uniform(-0.5, 0.5)) for day in world.dates if day.weekday() in days]
-    return Bin(thing, rng.uniform(36, 64) / gap, pickups)
+    week_before = [world.dates[0] - timedelta(days=n) for n in range(7, 0, -1)]
+    pickups = [
+        world.local(day, hour + rng.uniform(-0.5, 0.5)) for day in (*week_before, *world.dates) if day.weekday() in days
+    ]
+    emptied = max(pickup for pickup in pickups if pickup < world.start)
+    return Bin(thing, rng.uniform(36, 68) / gap, emptied, [p for p in pickups if world.start <= p < world.end])
 
 
-def _levels(world: World, one: Bin, pickups: list[int]) -> list[float]:
+def _levels(world: World, one: Bin, pickups: list[int], rush: Rush | None = None) -> list[float]:
     """True level (percent, may stand above the rim) at each hour."""
     rng = world.rng("fill", one.thing.device_id)
-    level = rng.uniform(5, 35)
+    level = rng.uniform(1, 6) + one.per_day * (world.start - one.emptied) / DAY * rng.uniform(0.8, 1.1)
     waiting = list(reversed(pickups))
     found = []
     for moment in world.hours:
-        if waiting and waiting[-1] <= moment.epoch:
-            level = rng.uniform(1, 6)
-            while waiting and waiting[-1] <= moment.epoch:
-                waiting.pop()
-        else:
-            rng.random()  # a missed pickup must not move what chance brings later
+        fresh = rng.uniform(1, 6)  # drawn every hour: a missed pickup must not move what chance brings later
+        while waiting and waiting[-1] <= moment.epoch:
+            level = fresh
+            waiting.pop()
         found.append(level)
-        level += one.per_day / 24 * _habit(moment) * rng.uniform(0.5, 1.5)
+        pace = rush.pace if rush and rush.since <= moment.epoch < rush.until else 1.0
+        level += one.per_day * pace / 24 * _habit(moment) * rng.uniform(0.5, 1.5)
     return found
 
 
@@ -72,27 +86,27 @@ def _overflow(world: World, bins: list[Bin], levels: dict[str, list[float]]) -> 
     rng = world.rng("fault", "bin_overflow")
     order = bins[:]
     rng.shuffle(order)
-    for one in order:
-        begin = world.onset(rng, tail_days=6)
-        missed = next((pickup for pickup in one.pickups if pickup >= begin), None)
-        if missed is not None and _miss(world, one, missed, levels):
-            return
+    for pace in (1.0, 2.0, 4.0):  # in a short period only a container that fills quickly can overflow
+        for one in order:
+            begin = world.onset(rng, tail_days=6)
+            missed = next((pickup for pickup in one.pickups if pickup >= begin), None)
+            if missed is not None and _miss(world, one, Rush(missed, world.end, pace), levels):
+                return
 
 
-def _miss(world: World, one: Bin, missed: int, levels: dict[str, list[float]]) -> bool:
-    kept = [pickup for pickup in one.pickups if pickup < missed]
-    level = _levels(world, one, kept)
-    full = next(
-        (m.epoch for m, now in zip(world.hours, level, strict=True) if m.epoch > missed and now >= FULL + 4), None
-    )
+def _miss(world: World, one: Bin, rush: Rush, levels: dict[str, list[float]]) -> bool:
+    kept = [pickup for pickup in one.pickups if pickup < rush.since]
+    level = zip(world.hours, _levels(world, one, kept, rush), strict=True)
+    full = next((moment.epoch for moment, now in level if moment.epoch > rush.since and now >= FULL + 4), None)
     if full is None or full > world.end - LONG_FULL * HOUR:
         return False
     later = [pickup for pickup in one.pickups if pickup >= full + LONG_FULL * HOUR]
-    levels[one.thing.device_id] = _levels(world, one, kept + later)
-    detail = {"missed_at": float(missed), "fill_pct": 100.0}
-    thing = one.thing
-    until = utc(later[0]) if later else None
-    world.record(Fault("bin_overflow", thing.thing_id, thing.device_id, thing.area_id, utc(full), until, detail))
+    until = later[0] if later else None
+    rush = Rush(rush.since, until or world.end, rush.pace)
+    levels[one.thing.device_id] = _levels(world, one, kept + later, rush)
+    detail = {"missed_at": float(rush.since), "fill_pct": 100.0}
+    thing, end = one.thing, utc(until) if until else None
+    world.record(Fault("bin_overflow", thing.thing_id, thing.device_id, thing.area_id, utc(full), end, detail))
     return True
 
 

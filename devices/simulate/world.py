@@ -124,7 +124,8 @@ class World:
 
     def onset_day(self, rng: Random, tail_days: float = 4.0) -> date:
         """Draw the local day of a fault; its whole night lies after ten quiet days."""
-        return (datetime.fromtimestamp(self.onset(rng, tail_days), self.zone) + timedelta(days=1)).date()
+        drawn = datetime.fromtimestamp(self.onset(rng, tail_days), self.zone) + timedelta(days=1)
+        return min(drawn.date(), self.dates[-2])  # in a short period the quiet time may be shorter
 
     def record(self, fault: Fault) -> None:
         """Write down a fault that has been put into the data."""
