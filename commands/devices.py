@@ -2,9 +2,10 @@
 
 import getpass
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -17,7 +18,7 @@ from devices.problems import Problem
 from devices.rows import area_rows, registrations
 from devices.template import areas_template, registrations_template
 from schemas.errors import DravaError
-from schemas.settings import Lang
+from schemas.settings import Lang, Settings
 from schemas.vocabulary import families
 
 File = Annotated[Path, typer.Argument(help="CSV file: ; , or tab; UTF-8 or Windows-1250; Excel's own is fine.")]
@@ -71,7 +72,8 @@ def list_devices(
     """List the devices and where each hangs now."""
     run = context(ctx)
     _known(family)
-    show_rows(registry.list_devices(run.store, now=run.now(), family=family, area=area), as_json=as_json)
+    found = registry.list_devices(run.store, now=run.now(), family=family, area=area)
+    show_rows(found if as_json else _local(found, run.home.settings), as_json=as_json)
 
 
 def list_areas(ctx: typer.Context, as_json: Json = False) -> None:
@@ -85,7 +87,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show all that is known of a device or a thing, and its history of exchanges."""
-    found = registry.show(context(ctx).store, name)
+    run = context(ctx)
+    found = registry.show(run.store, name)
     if not found["device"] and not found["thing"]:
         raise DravaError(f"there is no device and no thing {name!r}", "Look at: drava devices list")
     if as_json:
@@ -96,7 +99,7 @@ def show(
             typer.echo(part)
             show_rows([{"": f"  {key}", " ": value} for key, value in found[part].items()], as_json=False)
     typer.echo("assignments")
-    show_rows(found["assignments"], as_json=False)
+    show_rows(_local(found["assignments"], run.home.settings), as_json=False)
 
 
 def template(family: Family = None, excel: Excel = False) -> None:
@@ -108,6 +111,16 @@ def template(family: Family = None, excel: Excel = False) -> None:
 def template_of_areas(excel: Excel = False) -> None:
     """Print an example file to fill in: drava areas template --excel > areas.csv."""
     _print(areas_template(excel=excel))
+
+
+def _local(rows: Sequence[Mapping[str, Any]], settings: Settings) -> list[dict[str, Any]]:
+    """Times for people are those of the municipality."""
+    zone = ZoneInfo(settings.timezone)
+
+    def told(value: object) -> object:
+        return value.astimezone(zone) if isinstance(value, datetime) else value
+
+    return [{name: told(value) for name, value in row.items()} for row in rows]
 
 
 def _bytes(file: Path) -> bytes:

@@ -1,5 +1,6 @@
 """CSV as people make it, read without guessing: bytes to a header and numbered rows, cells to numbers and times."""
 
+import codecs
 import csv
 import io
 import re
@@ -62,7 +63,7 @@ def read(data: bytes) -> Sheet:
             problems.append(found)
         elif not header:
             header = tuple(_column(cell) for cell in found)
-            problems += _repeated(line, header)
+            problems += _headings(line, header)
         elif any(found):
             wrong = _misfits(line, header, found)
             problems += wrong
@@ -80,10 +81,10 @@ def _unreadable(problems: list[Problem]) -> Sheet:
 def _decode(data: bytes) -> str | Problem:
     if len(data) > MAX_BYTES:
         return Problem(1, "", "", Fault.FILE_TOO_LARGE, {"limit": MAX_BYTES // _MEGABYTE})
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # Excel's "Unicode text"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # Excel's "Unicode text"
         encodings = ["utf-16"]
-    elif data.startswith(b"\xef\xbb\xbf"):
-        encodings = ["utf-8-sig"]
+    elif data.startswith(codecs.BOM_UTF8):
+        data, encodings = data.removeprefix(codecs.BOM_UTF8), ["utf-8"]
     else:
         encodings = ["utf-8", "cp1250"]
     place = 0
@@ -140,8 +141,9 @@ def _column(cell: str) -> str:
     return re.sub(r"[\s-]+", "_", cell.lower())
 
 
-def _repeated(line: int, header: Sequence[str]) -> list[Problem]:
-    return [Problem(line, name, "", Fault.COLUMN_TWICE) for name, n in Counter(header).items() if name and n > 1]
+def _headings(line: int, header: Sequence[str]) -> list[Problem]:
+    twice = [Problem(line, name, "", Fault.COLUMN_TWICE) for name, n in Counter(header).items() if name and n > 1]
+    return twice + [Problem(line, name, name, Fault.UNPRINTABLE) for name in header if not name.isprintable()]
 
 
 def _misfits(line: int, header: Sequence[str], cells: Sequence[str]) -> list[Problem]:

@@ -327,7 +327,8 @@ class Problem:
         found = f" {shown!r}" if shown else ""
         column = f", {self.column}" if self.column else ""
         place = _LINE[lang].format(line=self.line)
-        return f"{place}{column}{found}: {self.reason(lang)}. {self.mend(lang)}."
+        told = f"{place}{column}{found}: {self.reason(lang)}. {self.mend(lang)}."
+        return "".join(char if char.isprintable() else "?" for char in told)  # a hostile header must not reach a screen
 
     def record(self) -> dict[str, object]:
         """Give the problem for machines, both languages included."""

@@ -78,9 +78,9 @@ def _family(name: str) -> str:
 
 
 def _kind(name: str) -> str:
-    if name not in KINDS:
+    if name.lower() not in KINDS:
         raise _wrong(Fault.KIND_UNKNOWN, known=", ".join(KINDS))
-    return name
+    return name.lower()
 
 
 Id = Annotated[str, AfterValidator(_id)]

@@ -107,7 +107,9 @@ def _row(row: Row, readers: Mapping[str, Reader], model: Callable[..., T]) -> T 
     try:
         found = model(row.line, {name: value for name, value in values.items() if name not in faults})
     except ValidationError as error:
-        return problems + [problem for problem in _explain(error, row) if problem.column not in faults]
+        # what follows from a cell that could not be read is not told again
+        known = {*faults, "lon"} if "lat" in faults else set(faults)
+        return problems + [problem for problem in _explain(error, row) if problem.column not in known]
     return problems or found
 
 

@@ -38,7 +38,7 @@ _AREAS = (
 
 
 def registrations_template(family: str | None, *, excel: bool) -> bytes:
-    """Give an example of the registry's file, of one family or of all of them; `excel`: as Excel saves it in Slovenia."""
+    """Give an example of the registry's file, of one family or of all; `excel`: as Excel saves it in Slovenia."""
     rows: list[Mapping[str, str]] = []
     factors: list[str] = []
     for name in [family] if family else families():
