@@ -1,0 +1,206 @@
+"""Adding rows to the registry: history belongs to the thing, nothing is in two places, the order of rows is nothing."""
+
+import random
+from dataclasses import replace
+from decimal import Decimal
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.merge import EMPTY, Area, Assignment, Book, merge, merge_areas
+from devices.problems import Fault, Problem
+from devices.registry import AreaRow, Registration
+
+ROW = {"family": "water_meter", "line": 2}
+
+
+def row(device: str, thing: str, begin: int, end: int | None = None, **more) -> Registration:
+    return Registration(**{**ROW, "device_id": device, "thing_id": thing, "valid_from": begin, "valid_to": end, **more})
+
+
+def book(*rows: Registration) -> Book:
+    found, problems = merge(EMPTY, rows)
+    assert problems == []
+    return found
+
+
+def faults(problems: list[Problem]) -> list[tuple[int, str, Fault]]:
+    return [(problem.line, problem.column, problem.fault) for problem in problems]
+
+
+def test_an_exchange_closes_the_old_assignment_and_opens_the_new_one_on_the_same_thing():
+    before = book(row("old", "house", 100, title="Hiša 3", start_register="0"))
+    closing = row("old", "house", 100, 200, end_register="412.503", line=2)
+    opening = row("new", "house", 200, start_register="0.25", line=3)
+    after, problems = merge(before, [opening, closing])
+    assert problems == []
+    assert list(after.assignments.values()) == [
+        Assignment("old", "house", 100, 200, Decimal(0), Decimal("412.503")),
+        Assignment("new", "house", 200, None, Decimal("0.25")),
+    ]
+    assert after.things["house"].title == "Hiša 3"
+
+
+def test_an_assignment_is_never_closed_by_guessing():
+    before = book(row("old", "house", 100))
+    _, problems = merge(before, [row("new", "house", 200)])
+    assert faults(problems) == [(2, "thing_id", Fault.THING_OCCUPIED)]
+    assert "valid_from 1970-01-01T00:00:00.000100Z" in problems[0].mend("en")
+
+
+def test_a_device_moves_when_its_stay_has_ended_and_not_before():
+    stays = book(row("d", "first", 100, 200))
+    moved, problems = merge(stays, [row("d", "second", 200)])
+    assert problems == []
+    assert len(moved.assignments) == 2
+    _, problems = merge(stays, [row("d", "second", 199)])
+    assert faults(problems) == [(2, "device_id", Fault.DEVICE_ELSEWHERE)]
+
+
+def test_of_two_rows_that_collide_the_one_of_the_file_is_named():
+    before = book(row("new", "house", 200))
+    _, problems = merge(before, [row("old", "house", 100, line=7)])
+    assert faults(problems) == [(7, "thing_id", Fault.THING_OCCUPIED)]
+
+
+def test_a_family_is_kept_by_device_and_thing():
+    before = book(row("d", "t", 100, 200))
+    _, problems = merge(
+        before, [row("d", "u", 300, family="hydrant", line=4), row("e", "t", 300, family="hydrant", line=5)]
+    )
+    assert faults(problems) == [(4, "family", Fault.DEVICE_FAMILY), (5, "family", Fault.THING_FAMILY)]
+
+
+def test_what_a_row_does_not_say_stays_and_what_it_says_is_put_in_place():
+    before = book(
+        row(
+            "d",
+            "t",
+            100,
+            model="M",
+            title="T",
+            area="a",
+            lat=46,
+            lon=15,
+            factors={"m3_per_pulse": 0.01},
+            attributes={"persons": 3},
+        )
+    )
+    after, problems = merge(
+        before, [row("d", "t", 100, title="U", factors={"index_offset_m3": 5}, attributes={"persons": 4})]
+    )
+    assert problems == []
+    assert after.things["t"] == replace(before.things["t"], title="U", attributes={"persons": 4})
+    assert after.devices["d"] == replace(before.devices["d"], factors={"m3_per_pulse": 0.01, "index_offset_m3": 5})
+    assert after.assignments == before.assignments
+    assert after.areas == {"a": Area("a")}
+
+
+def test_of_rows_about_one_device_the_one_that_begins_last_speaks():
+    rows = [
+        row("d", "u", 200, factors={"empty_distance_mm": 900}),
+        row("d", "t", 100, 200, factors={"empty_distance_mm": 1500}),
+    ]
+    for order in (rows, rows[::-1]):
+        assert book(*order).devices["d"].factors == {"empty_distance_mm": 900}
+
+
+def test_distances_that_do_not_fit_are_found_across_files():
+    before = book(row("d", "t", 100, factors={"empty_distance_mm": 900}))
+    _, problems = merge(before, [row("d", "t", 100, factors={"full_distance_mm": 900})])
+    assert faults(problems) == [(2, "empty_distance_mm", Fault.FILL_DISTANCES)]
+
+
+def test_the_same_row_twice_is_one_row_and_two_that_differ_are_a_problem():
+    assert len(book(row("d", "t", 100, line=2), row("d", "t", 100, line=9)).assignments) == 1
+    _, problems = merge(EMPTY, [row("d", "t", 100, line=9, title="B"), row("d", "t", 100, line=2, title="A")])
+    assert faults(problems) == [(9, "device_id", Fault.ROW_TWICE)]
+
+
+SOME_ROWS = st.lists(
+    st.builds(
+        lambda device, thing, begin, length, title, line: row(
+            device, thing, begin, None if length is None else begin + length, title=title, line=line
+        ),
+        st.sampled_from("abc"),
+        st.sampled_from("xyz"),
+        st.integers(0, 6),
+        st.none() | st.integers(1, 4),
+        st.none() | st.sampled_from(["T", "U"]),
+        st.integers(2, 1000),
+    ),
+    max_size=6,
+    unique_by=lambda r: r.line,
+)
+
+
+@given(SOME_ROWS, st.randoms(use_true_random=False))
+def test_any_order_of_the_rows_gives_the_same_registry_or_the_same_lines(
+    rows: list[Registration], shuffle: random.Random
+):
+    shuffled = list(rows)
+    shuffle.shuffle(shuffled)
+    first, problems = merge(EMPTY, rows)
+    second, others = merge(EMPTY, shuffled)
+    assert faults(problems) == faults(others)
+    assert problems or first == second
+
+
+@given(SOME_ROWS, SOME_ROWS)
+def test_a_second_import_of_the_same_rows_changes_nothing(earlier, rows):
+    before, problems = merge(EMPTY, earlier)
+    before = EMPTY if problems else before
+    once, problems = merge(before, rows)
+    if not problems:
+        assert merge(once, rows) == (once, [])
+
+
+@given(SOME_ROWS)
+def test_a_registry_without_problems_has_nothing_in_two_places(rows):
+    found, problems = merge(EMPTY, rows)
+    end = {a.key: a.valid_to if a.valid_to is not None else 10**9 for a in found.assignments.values()}
+    collide = [
+        (a, b)
+        for a, b in combinations(found.assignments.values(), 2)
+        if (a.device_id == b.device_id or a.thing_id == b.thing_id)
+        and a.valid_from < end[b.key]
+        and b.valid_from < end[a.key]
+    ]
+    overlapping = {Fault.DEVICE_ELSEWHERE, Fault.THING_OCCUPIED} & {problem.fault for problem in problems}
+    assert bool(collide) == bool(overlapping)
+
+
+# Areas
+
+
+def areas(*rows: AreaRow) -> tuple[Book, list[Problem]]:
+    return merge_areas(EMPTY, rows)
+
+
+def test_an_area_that_a_device_named_first_gets_its_words_later():
+    named = book(row("d", "t", 100, area="center"))
+    found, problems = merge_areas(named, [AreaRow(area_id="center", title="Center", population=2350)])
+    assert problems == []
+    assert found.areas == {"center": Area("center", "Center", "district", None, 2350)}
+    again, _ = merge_areas(found, [AreaRow(area_id="center", network_km=18.4)])
+    assert again.areas["center"] == Area("center", "Center", "district", None, 2350, 18.4)
+
+
+def test_a_parent_exists_and_is_not_inside_its_child():
+    found, problems = areas(AreaRow(line=2, area_id="a", parent_id="b"), AreaRow(line=3, area_id="b"))
+    assert problems == []
+    assert found.areas["a"].parent_id == "b"
+    _, problems = areas(AreaRow(line=2, area_id="a", parent_id="nowhere"))
+    assert faults(problems) == [(2, "parent_id", Fault.PARENT_UNKNOWN)]
+    _, problems = areas(
+        *(AreaRow(line=n, area_id=a, parent_id=b) for n, (a, b) in enumerate(["ab", "bc", "ca", "da"], 2))
+    )
+    assert faults(problems) == [(n, "parent_id", Fault.PARENT_CYCLE) for n in (2, 3, 4, 5)]
+
+
+@pytest.mark.parametrize(("other", "expected"), [("A", []), ("B", [(3, "area_id", Fault.AREA_TWICE)])])
+def test_an_area_stands_in_a_file_once(other, expected):
+    _, problems = areas(AreaRow(line=2, area_id="a", title="A"), AreaRow(line=3, area_id="a", title=other))
+    assert faults(problems) == expected
