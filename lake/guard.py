@@ -124,6 +124,7 @@ def _table_functions(tree: Any) -> set[str]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of DuckDB's message, without its class name."""
-    line = str(error).strip().split("\n", 1)[0]
-    return line.rstrip(".")
+    """DuckDB's message as one line: what is wrong, and what it would have known instead."""
+    lines = str(error).strip().split("\n")
+    more = [line.strip() for line in lines[1:3] if line.startswith(("Candidate", "Did you mean"))]
+    return " ".join([lines[0].rstrip("."), *more])

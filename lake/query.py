@@ -1,22 +1,19 @@
 """Questions to one snapshot of the lake: a DuckDB connection that sees its tables and nothing else."""
 
 import re
-import threading
-import weakref
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self, cast
-from urllib.parse import unquote
+from typing import Any, cast
 
 import duckdb
-from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+import pyarrow as pa
 
 from lake import guard, relations
+from lake.reader import Reader
 from lake.relations import SMALL, columns_of, literal, quote, stored
-from lake.snapshot import Snapshot, find
+from lake.snapshot import Snapshot, StoredFile, files_of, find
 from lake.tables import SYSTEM, family_schema, tables
 from schemas.errors import DravaError
 from schemas.settings import Settings, load
@@ -27,82 +24,6 @@ _OWN: dict[str, Callable[[str], str]] = {
     "balance": relations.balance,
     "indicator_values": relations.indicator_values,
 }
-
-
-class Reader:
-    """A DuckDB connection whose SQL cannot leave its memory, and whose queries end in time.
-
-    DuckDB lets COPY write to every path it may read, so statements are checked before they run.
-    """
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, seconds: float | None) -> None:
-        """Guard an open connection; each query is interrupted after `seconds`."""
-        self._connection = connection
-        self._seconds = seconds
-        self._stop: Callable[[], object] = bool
-
-    def __getattr__(self, name: str) -> Any:
-        """Everything else is DuckDB's own."""
-        return getattr(self._connection, name)
-
-    def __enter__(self) -> Self:
-        """Give the reader itself; it is closed at the end of the block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
-
-    def _start(self, query: object) -> None:
-        guard.harmless(query if isinstance(query, str) else str(getattr(query, "query", "")))
-        self._stop()
-        if self._seconds is not None:
-            timer = threading.Timer(self._seconds, _interrupt, [weakref.ref(self)])
-            timer.daemon = True
-            timer.start()
-            # also at the interpreter's end: a thread that still waits then would keep DuckDB from being cleaned up
-            self._stop = weakref.finalize(self, _end, timer)
-
-    def execute(self, query: object, *args: object, **kwargs: object) -> "Reader":
-        """Run SQL; results are fetched from this object."""
-        self._start(query)
-        self._connection.execute(cast("Any", query), *args, **kwargs)
-        return self
-
-    def sql(self, query: object, *args: Any, **kwargs: Any) -> Any:
-        """Give the query as a relation."""
-        self._start(query)
-        return self._connection.sql(cast("Any", query), *args, **kwargs)
-
-    query = from_query = sql
-
-    def executemany(self, query: object, *args: Any, **kwargs: Any) -> "Reader":
-        """Run SQL for each set of parameters."""
-        self._start(query)
-        self._connection.executemany(cast("Any", query), *args, **kwargs)
-        return self
-
-    def cursor(self) -> "Reader":
-        """Another connection to the same snapshot, for another thread."""
-        return Reader(self._connection.cursor(), self._seconds)
-
-    duplicate = cursor
-
-    def close(self) -> None:
-        """End the connection."""
-        self._stop()
-        self._connection.close()
-
-
-def _interrupt(reader: weakref.ref[Reader]) -> None:
-    found = reader()
-    if found is not None:
-        found.interrupt()
-
-
-def _end(timer: threading.Timer) -> None:
-    timer.cancel()
-    timer.join()
 
 
 def open_snapshot(
@@ -173,11 +94,13 @@ class _Views:
             self._view("observations", relations.observations(families()))
         for name, schema in SYSTEM.items():
             if name in names:
-                rows = stored(columns_of(schema), self._files(name))
+                rows = stored(columns_of(schema), [file.path for file in self._files(name)])
                 self._view(name, _OWN[name](rows) if name in _OWN else rows)
         for name in SMALL:
             if name in names:
                 self._small(name)
+        if "datasets" in names:
+            self._view("datasets", relations.described())
         for text in _scripts(wanted):
             self.connection.execute(text)
         return self.seen
@@ -196,16 +119,16 @@ class _Views:
     def _family(self, name: str) -> None:
         family = families()[name]
         columns = columns_of(family_schema(family))
-        paths = self._files(name)
+        found = self._files(name)
         days = self.snapshot.revised.get(name, frozenset())
-        revised = [path for path in paths if _day(path) in days]
-        plain = [path for path in paths if _day(path) not in days]
+        revised = [file.path for file in found if file.day in days]
+        plain = [file.path for file in found if file.day not in days]
         self._view(name, relations.readings(family, columns, plain, revised))
-        self._view(f"{name}_revisions", stored(columns, paths))
+        self._view(f"{name}_revisions", stored(columns, [file.path for file in found]))
 
-    def _files(self, table: str) -> list[str]:
+    def _files(self, table: str) -> list[StoredFile]:
         found = files_of(self.home, self.snapshot, table)
-        self.seen += found
+        self.seen += [file.path for file in found]
         return found
 
     def _small(self, name: str) -> None:
@@ -215,26 +138,8 @@ class _Views:
         self._view(name, stored(SMALL[name], paths, partitioned=False))
 
 
-def files_of(home: Path, snapshot: Snapshot, table: str) -> list[str]:
-    """The Parquet files of a table in this snapshot."""
-    version = snapshot.tables.get(table)
-    if version is None:
-        return []
-    folder = home.resolve() / "lake" / table
-    try:
-        return sorted(unquote(uri) for uri in DeltaTable(folder, version=version).file_uris())
-    except TableNotFoundError as error:
-        raise DravaError(
-            f"table {table} cannot be read: {guard.first_line(error)}", "drava doctor checks the lake"
-        ) from None
-
-
-def _day(path: str) -> str:
-    return Path(path).parent.name.removeprefix("day=")
-
-
 def _base() -> list[str]:
-    return [*tables(), "observations", *SMALL]
+    return [*tables(), "observations", "datasets", *SMALL]
 
 
 def _views_folder() -> Iterator[tuple[str, str]]:
@@ -292,23 +197,41 @@ def macros(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """DuckDB's errors as one clear line."""
+    """DuckDB's errors as one clear line; in a stream of Arrow batches they come as OSError."""
     try:
         yield
-    except duckdb.InterruptException:
-        raise DravaError(
-            "the query took too long and was stopped", "Narrow it by day, or raise query.seconds"
-        ) from None
-    except duckdb.OutOfMemoryException:
-        raise DravaError(
-            "the query needs more memory than it may use", "Narrow it by day, or raise query.memory_mb"
-        ) from None
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError) as error:
+        text = str(error)
+        if "INTERRUPT" in text:
+            raise DravaError(
+                "the query took too long and was stopped", "Narrow it by day, or raise query.seconds"
+            ) from None
+        if "Out of Memory" in text:
+            raise DravaError(
+                "the query needs more memory than it may use", "Narrow it by day, or raise query.memory_mb"
+            ) from None
         raise DravaError(guard.first_line(error)) from None
 
 
 def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    """Run one question of a stranger. Gives a stream of Arrow batches (`pyarrow.RecordBatchReader`)."""
-    guard.question(query, macros(connection))
+    """Give a stranger's question as a relation, which runs when it is read. Raises DravaError where it may not run."""
     with clear_errors():
-        return connection.execute(query).to_arrow_reader()
+        guard.question(query, macros(connection))
+        return connection.sql(query)
+
+
+def stream(relation: Any, rows: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Run a relation: (columns, batches of at most so many rows), in constant memory."""
+    with clear_errors():
+        reader = relation.to_arrow_reader(rows)
+        return reader.schema, _batches(reader)
+
+
+def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+    while True:
+        with clear_errors():
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                return
+        yield batch

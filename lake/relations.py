@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
+from catalog.datasets import datasets
 from lake.tables import BALANCE, MESSAGE_COUNTS, READING_COUNTS, with_day
 from schemas.vocabulary import Family, families
 
@@ -75,13 +76,6 @@ SMALL: dict[str, Columns] = {
         "snapshot_id": "BIGINT",
         "computed_at": "TIMESTAMPTZ",
     },
-    "datasets": {
-        "dataset": "VARCHAR",
-        "title_en": "VARCHAR",
-        "title_sl": "VARCHAR",
-        "access": "VARCHAR",
-        "personal": "BOOLEAN",
-    },
 }
 
 
@@ -93,6 +87,32 @@ def quote(name: str) -> str:
 def literal(text: str) -> str:
     """A string literal, quoted."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def described() -> str:
+    """The view `datasets`: what each dataset means, whose it is, who may have it."""
+    rows = []
+    for item in datasets().values():
+        text = item.catalogue
+        cells = {
+            "dataset": item.name,
+            "title_en": text.title.en,
+            "title_sl": text.title.sl,
+            "meaning_en": text.meaning.en,
+            "meaning_sl": text.meaning.sl,
+            "access": item.access or "",
+            "format": text.format,
+            "owner_en": text.owner.en,
+            "owner_sl": text.owner.sl,
+            "update_interval": text.update_interval,
+            "usage_interval": text.usage_interval,
+            "users_en": ", ".join(text.users.en),
+            "users_sl": ", ".join(text.users.sl),
+            "links": ", ".join(text.links),
+        }
+        shown = ", ".join(f"{literal(value)} AS {name}" for name, value in cells.items())
+        rows.append(f"SELECT {shown}, {item.personal} AS personal")
+    return " UNION ALL ".join(rows)
 
 
 def columns_of(schema: pa.Schema) -> Columns:

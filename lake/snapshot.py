@@ -7,6 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
 from schemas.errors import DravaError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,3 +88,35 @@ def _read(file: Path) -> Snapshot:
         revised={family: frozenset(days) for family, days in body["revised"].items()},
         small=body["small"],
     )
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A Parquet file of a table, as the Delta log names it."""
+
+    path: str
+    day: str
+    rows: int
+    size: int
+
+
+def files_of(home: Path, snapshot: Snapshot, table: str) -> list[StoredFile]:
+    """The Parquet files of a table in this snapshot, by day."""
+    version = snapshot.tables.get(table)
+    if version is None:
+        return []
+    folder = home.resolve() / "lake" / table
+    try:
+        actions = pa.table(DeltaTable(folder, version=version).get_add_actions(flatten=True))
+    except (DeltaError, OSError) as error:
+        raise DravaError(
+            f"table {table} cannot be read: {str(error).splitlines()[0]}", "drava doctor checks the lake"
+        ) from None
+    if actions.num_rows == 0:
+        return []
+    columns = [actions[name].to_pylist() for name in ("path", "partition.day", "num_records", "size_bytes")]
+    files = (
+        StoredFile(f"{folder}/{path}", str(day), rows or 0, size)
+        for path, day, rows, size in zip(*columns, strict=True)
+    )
+    return sorted(files, key=lambda file: (file.day, file.path))
