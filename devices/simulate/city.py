@@ -1,7 +1,7 @@
 """A whole city for a seed: what the registry knows, what arrives over MQTT, and what is truly wrong."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -26,9 +26,9 @@ class City:
     faults: list[Fault]
     start: datetime
     end: datetime
-    _world: World
-    _things: dict[str, Thing]
-    _series: dict[str, list[Series]]
+    _world: World = field(repr=False)
+    _things: dict[str, Thing] = field(repr=False)
+    _series: dict[str, list[Series]] = field(repr=False)
 
     def messages(self) -> Iterator[tuple[str, bytes]]:
         """Give (topic, payload) of every message in the order of sending."""
