@@ -7,14 +7,19 @@ from typing import Annotated
 
 import typer
 
-from commands import home
+from commands import decode, devices, home, ingest
 from commands.context import WRONG_USE, Context
 from schemas.errors import DravaError
 
 app = typer.Typer(
-    name="drava", help="A city's telemetry lake.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
+    name="drava",
+    help="A city's telemetry lake.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
 )
-home.add(app)
+for topic in (home, devices, ingest, decode):
+    topic.add(app)
 
 
 @app.callback()

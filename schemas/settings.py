@@ -141,7 +141,7 @@ def load(file: Path) -> Settings:
 
 
 def _refuse_unknown_variables() -> None:
-    own = {"DRAVA_HOME", "DRAVA_LOG_JSON", "DRAVA_AS_OF"}
+    own = {"DRAVA_HOME", "DRAVA_AS_OF", "DRAVA_TEST_KILL_AT"}
     known = set(Settings.model_fields)
     for name in os.environ:
         if name.startswith("DRAVA_") and name not in own:
@@ -178,7 +178,14 @@ class Home:
 
 
 PRIVATE, SHARED = 0o700, 0o750
-FOLDERS = {"journal": PRIVATE, "catalog": PRIVATE, "secrets": PRIVATE, "lake": SHARED, "published": SHARED, "exports": SHARED}
+FOLDERS = {
+    "journal": PRIVATE,
+    "catalog": PRIVATE,
+    "secrets": PRIVATE,
+    "lake": SHARED,
+    "published": SHARED,
+    "exports": SHARED,
+}
 
 
 def as_dict(settings: Settings) -> dict[str, Any]:

@@ -1,0 +1,172 @@
+"""Plans, positions and snapshots: what the lake's commit writes down, in transactions of its own."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from catalog.store import Store, dirty_days, journals, meta, plans, revised_days, snapshots
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A Parquet file of a table. `path` is relative to the table's folder."""
+
+    path: str
+    day: str
+    rows: int
+    size: int
+    stats: str
+    modified: int  # ms since 1970, as Delta wants it
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """What a plan does to one table. A change that only rewrites files has `data_change` false."""
+
+    adds: list[DataFile] = field(default_factory=list)
+    removes: list[DataFile] = field(default_factory=list)
+    data_change: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Decided once, rolled forward as written. Times are µs since 1970 UTC."""
+
+    id: int
+    kind: str
+    created_at: int
+    tables: dict[str, TableChange]
+    positions: dict[str, tuple[int, int]] = field(default_factory=dict)  # journal uuid -> (row, messages so far)
+    revised: list[tuple[str, str]] = field(default_factory=list)  # (family, UTC day)
+    dirty: list[tuple[str, str, str]] = field(default_factory=list)  # (dataset, subject, local date)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The versions of all tables that belong together."""
+
+    id: int
+    created_at: int
+    versions: dict[str, int]
+
+
+def _plan(row: Any) -> Plan:
+    body: dict[str, Any] = json.loads(row.body)
+    change = {
+        name: TableChange(
+            [DataFile(**f) for f in c["adds"]], [DataFile(**f) for f in c["removes"]], data_change=c["data_change"]
+        )
+        for name, c in body["tables"].items()
+    }
+    return Plan(
+        row.id,
+        row.kind,
+        row.created_at,
+        change,
+        {uuid: (p[0], p[1]) for uuid, p in body["positions"].items()},
+        [(f, d) for f, d in body["revised"]],
+        [(a, b, c) for a, b, c in body["dirty"]],
+    )
+
+
+def next_id(store: Store) -> int:
+    """The id the next plan will have; valid while the lake is locked."""
+    with store.begin() as db:
+        return int(db.execute(select(func.coalesce(func.max(plans.c.id), 0))).scalar_one()) + 1
+
+
+def write(store: Store, plan: Plan) -> None:
+    """Write the plan down: from now on it is what happens."""
+    body = {key: value for key, value in asdict(plan).items() if key not in {"id", "kind", "created_at"}}
+    with store.begin() as db:
+        db.execute(
+            insert(plans).values(
+                id=plan.id, kind=plan.kind, body=json.dumps(body), state="written", created_at=plan.created_at
+            )
+        )
+
+
+def pending(store: Store) -> Plan | None:
+    """The plan that was written and not yet published, if there is one."""
+    with store.begin() as db:
+        row = db.execute(select(plans).where(plans.c.state == "written").order_by(plans.c.id)).first()
+    return None if row is None else _plan(row)
+
+
+def publish(store: Store, plan: Plan, versions: Mapping[str, int]) -> Snapshot:
+    """Make a snapshot of these versions, move the positions, end the plan: one transaction."""
+    with store.begin() as db:
+        latest = _latest(db)
+        merged = (latest.versions if latest else {}) | dict(versions)
+        made = db.execute(insert(snapshots).values(plan_id=plan.id, created_at=plan.created_at, versions=merged))
+        for uuid, (row, messages) in plan.positions.items():
+            db.execute(update(journals).where(journals.c.uuid == uuid).values(position=row, messages=messages))
+        for family, day in plan.revised:
+            _add(db, revised_days, family=family, day=day)
+        for dataset, subject, local_date in plan.dirty:
+            _add(db, dirty_days, dataset=dataset, subject=subject, local_date=local_date)
+        # the files are named in the Delta log; the body would only grow the catalogue
+        db.execute(update(plans).where(plans.c.id == plan.id).values(state="published", body="{}"))
+        key = made.inserted_primary_key
+        return Snapshot(int(key[0]) if key else 0, plan.created_at, merged)
+
+
+def _add(db: Connection, table: Any, **values: str) -> None:
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    db.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+
+
+def _latest(db: Connection) -> Snapshot | None:
+    row = db.execute(select(snapshots).order_by(snapshots.c.id.desc()).limit(1)).first()
+    return None if row is None else Snapshot(row.id, row.created_at, dict(row.versions))
+
+
+def latest(store: Store) -> Snapshot | None:
+    """The newest snapshot, or None before the first commit."""
+    with store.begin() as db:
+        return _latest(db)
+
+
+def revised(store: Store) -> dict[str, list[str]]:
+    """UTC days of each family that hold more than one row for some reading."""
+    found: dict[str, list[str]] = {}
+    with store.begin() as db:
+        for row in db.execute(select(revised_days).order_by(revised_days.c.family, revised_days.c.day)):
+            found.setdefault(row.family, []).append(row.day)
+    return found
+
+
+@dataclass(frozen=True)
+class JournalPosition:
+    """How far a journal is in the lake: its number, last published row, messages published so far."""
+
+    num: int
+    row: int
+    messages: int
+
+
+def position(store: Store, uuid: str) -> JournalPosition:
+    """Where a journal stands; a new journal is registered and gets its number."""
+    with store.begin() as db:
+        row = db.execute(select(journals).where(journals.c.uuid == uuid)).first()
+        if row is None:
+            made = db.execute(insert(journals).values(uuid=uuid, position=0, messages=0))
+            key = made.inserted_primary_key
+            return JournalPosition(int(key[0]) if key else 0, 0, 0)
+        return JournalPosition(row.num, row.position, row.messages)
+
+
+def messages_published(store: Store) -> int:
+    """Messages of all journals that are in the lake: counted by the journals, not by what was made of them."""
+    with store.begin() as db:
+        return int(db.execute(select(func.coalesce(func.sum(journals.c.messages), 0))).scalar_one())
+
+
+def value(store: Store, key: str) -> str | None:
+    """One value of the catalogue's own notes (`registry_version`, …)."""
+    with store.begin() as db:
+        return db.execute(select(meta.c.value).where(meta.c.key == key)).scalar()

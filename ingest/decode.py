@@ -1,0 +1,202 @@
+"""From journalled messages to the readings of each family: typed, one message at a time, nothing dropped.
+
+One bad message must not touch its neighbours, so each is decoded alone. A plain object of a registered device takes
+the typed path; every other form takes the general one. Every message ends as decoded, housekeeping or quarantined.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+import polars as pl
+import pyarrow as pa
+
+from catalog.registry import Device
+from devices.profiles import by_model
+from ingest.codecs.json import as_datetime, elements
+from ingest.codecs.record import Housekeeping, Reading, Rejected, Uplink
+from ingest.route import Router, Source
+from ingest.rows import FamilyRows, Wrong, build, decoder
+from ingest.uplink import readings as of_uplink
+from schemas.reasons import Reason
+from schemas.vocabulary import families
+
+WHOLE = -1  # in place of an element's position: the whole message
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A message, or one element of it, that goes to quarantine."""
+
+    message: int
+    element: int
+    reason: Reason
+    detail: str
+    device: Device | None = None
+    named: str | None = None  # what the message calls its device
+    gateway: str | None = None
+
+
+@dataclass
+class Batch:
+    """What a batch of messages holds."""
+
+    messages: pa.Table  # columns of journal.MESSAGES and message_id
+    rows: dict[str, FamilyRows] = field(default_factory=dict)
+    refused: list[Refusal] = field(default_factory=list)
+    housekeeping: list[tuple[int, Device | None]] = field(default_factory=list)
+    gateways: dict[int, str] = field(default_factory=dict)  # message -> gateway that spoke
+
+    def of(self, family: str) -> FamilyRows:
+        """The readings of a family, an empty list at first."""
+        if family not in self.rows:
+            self.rows[family] = FamilyRows(families()[family])
+        return self.rows[family]
+
+    def payload(self, refusal: Refusal) -> bytes:
+        """The bytes that were refused: the whole message, or the one element of an array."""
+        payload: bytes = self.messages["payload"][refusal.message].as_py()
+        return (
+            payload if refusal.element == WHOLE or payload.lstrip()[:1] != b"[" else elements(payload)[refusal.element]
+        )
+
+
+def decode(messages: pa.Table, router: Router) -> Batch:
+    """Decode a batch. `messages` has the columns of journal.MESSAGES; nothing is looked up but the registry."""
+    batch = Batch(messages)
+    general = _General(batch, router)
+    adders = {name: _Typed(batch.of(name), decoder(name).decode) for name in families()}
+    topics = messages["topic"].to_pylist()
+    for number, (topic, payload) in enumerate(zip(topics, messages["payload"].to_pylist(), strict=True)):
+        source = router[topic]
+        if source.plain:
+            try:
+                adders[source.family.name].add(payload, number, source.device.num)  # type: ignore[union-attr] # plain
+                continue
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                pass  # an array, a quantity, an unknown field, or something wrong: the general path tells which
+        general.take(number, topic, payload, source)
+    return batch
+
+
+class _Typed:
+    """The typed path of one family: strict decoding straight into a record."""
+
+    __slots__ = ("_decode", "_device", "_message", "_record")
+
+    def __init__(self, rows: FamilyRows, decode_one: object) -> None:
+        self._decode = decode_one
+        self._record = rows.records.append
+        self._message = rows.message.append
+        self._device = rows.device.append
+
+    def add(self, payload: bytes, number: int, device: int) -> None:
+        self._record(self._decode(payload))  # type: ignore[operator] # raises before anything is added
+        self._message(number)
+        self._device(device)
+
+
+class _General:
+    """The general path: any codec, any form."""
+
+    def __init__(self, batch: Batch, router: Router) -> None:
+        self.batch = batch
+        self.known = router.known
+
+    def take(self, number: int, topic: str, payload: bytes, source: Source) -> None:
+        """Decode one message to readings, housekeeping or a refusal."""
+        if source.gateway is not None:
+            self.batch.gateways[number] = source.gateway
+        if source.codec is None:
+            self._refuse(number, WHOLE, source.rejected or Rejected(Reason.NO_ROUTE, ""), source)
+            return
+        made = source.codec(topic, payload)
+        if isinstance(made, Rejected):
+            self._refuse(number, WHOLE, made, source)
+        elif isinstance(made, Housekeeping):
+            device = self.known.find(made.device) if made.device else source.device
+            self.batch.housekeeping.append((number, device))
+        else:
+            several = len(made) > 1
+            for position, item in enumerate(made):
+                self._item(number, position if several else WHOLE, item, source)
+
+    def _item(self, number: int, element: int, item: Reading | Uplink | Rejected, source: Source) -> None:
+        if isinstance(item, Rejected):
+            self._refuse(number, element, item, source)
+            return
+        device = self.known.find(item.device)
+        wrong = self._unfit(device, item.device, source)
+        if wrong is not None or device is None:
+            self._refuse(number, element, wrong or Rejected(Reason.UNKNOWN_DEVICE, ""), source, device, item.device)
+            return
+        if isinstance(item, Reading):
+            self._reading(number, element, item, device, source, None)
+            return
+        profile = by_model(device.model or "")
+        if profile is None or profile.family != device.family:
+            detail = f"model {device.model!r} of family {device.family}" if device.model else "the device has no model"
+            self._refuse(number, element, Rejected(Reason.NO_PROFILE, detail), source, device)
+            return
+        made = of_uplink(profile, item)
+        if isinstance(made, Rejected):
+            self._refuse(number, element, made, source, device)
+        elif isinstance(made, Housekeeping):
+            self.batch.housekeeping.append((number, device))
+        else:
+            for position, reading in enumerate(made):
+                place = position if len(made) > 1 else element
+                self._reading(number, place, reading, device, source, profile.id)
+
+    def _unfit(self, device: Device | None, named: str, source: Source) -> Rejected | None:
+        """Why the registry does not let this device say this here."""
+        if device is None:
+            return Rejected(Reason.UNKNOWN_DEVICE, f"register {named[:128]!r} with drava devices import")
+        if source.family is not None and device.family != source.family.name:
+            return Rejected(Reason.WRONG_FAMILY, f"registered as {device.family}, speaks as {source.family.name}")
+        if source.gateway is not None and device.gateway != source.gateway:
+            return Rejected(Reason.FOREIGN_GATEWAY, f"registered to gateway {device.gateway!r}")
+        return None
+
+    def _reading(
+        self, number: int, element: int, reading: Reading, device: Device, source: Source, profile: str | None
+    ) -> None:
+        rows = self.batch.of(device.family)
+        made = build(rows.family, as_datetime(reading.time), reading.seq, reading.values)
+        if isinstance(made, Wrong):
+            self._refuse(number, element, Rejected(made.reason, made.detail), source, device)
+            return
+        record, unknown = made
+        place = len(rows.records)
+        rows.records.append(record)
+        rows.message.append(number)
+        rows.device.append(device.num)
+        extra = reading.extra | unknown
+        if extra:
+            rows.extra[place] = msgspec.json.encode(extra).decode()
+        if element != WHOLE:
+            rows.element[place] = element
+        if reading.history:
+            rows.history.add(place)
+        if profile is not None:
+            rows.profile[place] = profile
+        if reading.next_best:
+            rows.next_best[place] = reading.next_best[0]
+
+    def _refuse(
+        self,
+        number: int,
+        element: int,
+        why: Rejected,
+        source: Source,
+        device: Device | None = None,
+        named: str | None = None,
+    ) -> None:
+        self.batch.refused.append(
+            Refusal(number, element, why.reason, why.detail, device or source.device, named, source.gateway)
+        )
+
+
+def with_ids(columns: pa.RecordBatch, first_id: int) -> pa.Table:
+    """A journal row as a table with `message_id`: the journal's number and the message's place in it."""
+    ids = pl.int_range(first_id, first_id + columns.num_rows, eager=True, dtype=pl.Int64).to_arrow()
+    return pa.table(columns).append_column("message_id", ids)

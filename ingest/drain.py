@@ -1,0 +1,104 @@
+"""The writer's loop: one process that brings journals into the lake until its receiver is gone and all is committed."""
+
+import json
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+
+from catalog.store import Store
+from ingest.journal import Reader
+from ingest.writer import Writer
+from lake.commit import Lake, micros
+from lake.maintain import Keeper
+from schemas.errors import DravaError
+from schemas.settings import Home
+
+RETRY_SECONDS = 1.0
+
+
+class Drain:
+    """Commits when enough messages wait or the oldest has waited long enough; everything at the end."""
+
+    def __init__(self, home: Home, journal: Path, clock: Callable[[], datetime], report: IO[str]) -> None:
+        """Open lake and journal. `report` takes one JSON line a commit, for the receiver."""
+        self.home = home
+        self.clock = clock
+        self.report = report
+        self.store = Store.at(home.catalog)
+        self.lake = Lake(home, self.store, clock)
+        self.writer = Writer(home, self.store, self.lake, clock)
+        self.keeper = Keeper(self.lake)
+        self.journal = Reader(journal)
+        self.position = self.writer.position(self.journal)
+
+    def run(self, wake: int) -> None:
+        """Go on until the file `wake` is at its end (the receiver is gone) and nothing waits.
+
+        A byte on `wake` says that something was journalled. Where the lake cannot take it (locked, disk full), the
+        journal keeps it and the loop tries again.
+        """
+        os.set_blocking(wake, False)
+        open_end = True
+        wait = 0.0
+        while True:
+            readable, _, _ = select.select([wake] if open_end else [], [], [], wait)
+            if readable and not os.read(wake, 65536):
+                open_end = False
+            try:
+                wait = self._step(everything=not open_end)
+            except (OSError, pa.ArrowException, DravaError) as error:
+                self._say({"trouble": f"the lake takes nothing: {error}"})
+                wait = RETRY_SECONDS
+                continue
+            if not open_end and not self.waiting():
+                return
+
+    def waiting(self) -> int:
+        """Messages that are journalled and not committed."""
+        return self.journal.waiting(self.position)[0]
+
+    def _step(self, *, everything: bool) -> float:
+        """Commit what is due. Returns how long to wait at most before the next look, in seconds."""
+        settings = self.home.settings.ingest
+        while True:
+            count, oldest = self.journal.waiting(self.position)
+            age = (micros(self.clock()) - oldest) / 1e6 if oldest is not None else 0.0
+            if not count:
+                self.keeper.rest()
+                return 3600.0 if not everything else 0.0
+            if count < settings.flush_rows and age < settings.flush_seconds and not everything:
+                return max(settings.flush_seconds - age, 0.01)
+            counts = self.writer.commit_from(self.journal, settings.flush_rows)
+            if counts:
+                self.position = counts["row"]
+                self._say({"committed": counts})
+            else:  # another process committed it
+                self.position = self.writer.position(self.journal)
+            self.keeper.after_commit()
+
+    def _say(self, what: dict[str, object]) -> None:
+        try:
+            self.report.write(json.dumps(what) + "\n")
+            self.report.flush()
+        except BrokenPipeError:  # the receiver is gone; what it left is committed all the same
+            self.report = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+
+
+def main(home: str, journal: str, as_of: str) -> None:
+    """Entry of the writer process: standard input wakes it, standard output reports."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the receiver decides
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    moment = datetime.fromisoformat(as_of) if as_of else None
+    clock: Callable[[], datetime] = (lambda: moment) if moment else _now
+    Drain(Home(Path(home)), Path(journal), clock, sys.stdout).run(sys.stdin.fileno())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

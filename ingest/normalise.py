@@ -1,0 +1,158 @@
+"""Columns of readings made comparable: times to UTC with their source, derived values, quality. A pure function.
+
+A measure is never overwritten by a test: the flag says what is wrong with it.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from ingest.known import Known
+from schemas.quality import Quality, Test
+from schemas.reasons import Reason
+from schemas.vocabulary import Derivation, Family
+
+MINUTE_US = 60_000_000
+DAY_US = 86_400_000_000
+FLOOR_US = 946_684_800_000_000  # 2000-01-01: no device of ours is older
+
+Frame = pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """Readings that may be stored, readings refused with a reason, readings too old to store."""
+
+    rows: Frame  # columns of the family's table but for revision, and those that begin with _
+    refused: Frame  # _message, _element, _device, reason, detail
+    too_old: Frame  # _message, _device
+
+
+def normalise(
+    family: Family,
+    frame: Frame,
+    messages: Frame,
+    known: Known,
+    *,
+    future_minutes: int,
+    too_old_days: int,
+    ingested_at: int,
+) -> Normalised:
+    """Normalise the readings of one family.
+
+    `frame` as FamilyRows.frame gives it; `messages` has received_at (µs), retain, duplicate, message_id in the order
+    of the batch; `ingested_at` is the clock in µs.
+    """
+    facts = known.frame(family)
+    # the order of rows is that of the messages: later steps rely on it
+    rows = frame.hstack(messages[frame["_message"]]).join(facts, on="_device", how="left", maintain_order="left")
+    rows = _place_in_time(rows, future_minutes * MINUTE_US)
+    rows = rows.with_columns(_derived(family, rule) for rule in family.derive) if family.derive else rows
+    rows = rows.with_columns(_reason(family))
+    refused = rows.filter(pl.col("reason").is_not_null()).select("_message", "_element", "_device", "reason")
+    rows = rows.filter(pl.col("reason").is_null()) if refused.height else rows
+    old = pl.col("observed_at") < pl.col("received_at") - too_old_days * DAY_US
+    too_old = rows.filter(old).select("_message", "_device")
+    rows = rows.filter(~old) if too_old.height else rows
+    return Normalised(_tested(family, rows, ingested_at), refused, too_old)
+
+
+def _place_in_time(rows: Frame, future: int) -> Frame:
+    """Choose observed_at: the device's clock where it can be trusted, else the next best (never for history)."""
+
+    def trusted(column: str) -> pl.Expr:
+        time = pl.col(column)
+        return (time >= pl.max_horizontal(pl.col("_commissioned"), FLOOR_US)) & (time <= pl.col("received_at") + future)
+
+    rows = rows.with_columns(
+        trusted("_time").fill_null(value=False).alias("_own"),
+        trusted("_next_time").fill_null(value=False).alias("_next"),
+    )
+    return rows.with_columns(
+        pl.when("_own").then("_time").when("_next").then("_next_time").otherwise("received_at").alias("observed_at"),
+        pl.when("_own")
+        .then(pl.lit("device"))
+        .when("_next")
+        .then("_next_source")
+        .otherwise(pl.lit("broker"))
+        .alias("time_source"),
+        (~pl.col("_own") & pl.col("_time").is_not_null()).alias("_clock_wrong"),
+    )
+
+
+def _derived(family: Family, rule: Derivation) -> pl.Expr:
+    """A measure computed from another one by what the registry knows of the device; given values are kept."""
+    source = pl.col(rule.source).cast(pl.Float64)
+    first, second = (pl.col(f"_{name}") for name in rule.factors)
+    if rule.rule == "linear":
+        value = source * first + second.fill_null(0)
+    else:  # fill: 0 % at the empty distance, 100 % at the full one; beyond both ends it is what it is at the end
+        value = ((first - source) / (first - second.fill_null(0)) * 100).clip(0, 100)
+    finite = pl.when(value.is_finite()).then(value)
+    return pl.coalesce(rule.measure, finite).alias(rule.measure)
+
+
+def _reason(family: Family) -> pl.Expr:
+    nothing = pl.all_horizontal(pl.col(name).is_null() for name in family.measures)
+    placeless = pl.col("_history").fill_null(value=False) & ~pl.col("_own")
+    stale = pl.col("retain") & pl.col("_time").is_null() & ~pl.col("_next")
+    return (
+        pl.when(nothing)
+        .then(pl.lit(Reason.NO_MEASURE.value))
+        .when(placeless)
+        .then(pl.lit(Reason.IMPOSSIBLE_TIME.value))
+        .when(stale)
+        .then(pl.lit(Reason.STALE_RETAINED.value))
+        .alias("reason")
+    )
+
+
+def _tested(family: Family, rows: Frame, ingested_at: int) -> Frame:
+    """Set quality and quality_tests from the tests that look at one reading alone."""
+    failed = [
+        ~pl.col(m.name).is_between(m.min, m.max) for m in family.columns if m.min is not None and m.max is not None
+    ]
+    missing = [
+        pl.col(rule.measure).is_null() & pl.col(rule.source).is_not_null() for rule in family.derive
+    ]  # the registry does not know the factor: the reading is kept, and says so
+    bits = [
+        _bit(_any(failed), Test.GROSS_RANGE),
+        _bit(pl.col("_clock_wrong"), Test.TIME),
+        _bit(_any([pl.col(name).cast(pl.Boolean) for name in family.source_alarms]), Test.SOURCE_ALARM),
+        _bit(_any(missing), Test.DECODER_WARNING),
+    ]
+    tests = pl.sum_horizontal(bits).cast(pl.Int32).alias("quality_tests")
+    rows = rows.with_columns(tests)
+    if "interval_s" in family.measures:
+        until = pl.col("observed_at") + pl.col("interval_s") * 1_000_000
+    else:
+        until = pl.lit(None, pl.Int64)
+    return rows.with_columns(
+        until.alias("observed_until"),
+        # as they will be stored, so that a reading equals its stored self
+        *(pl.col(m.name).round(6) for m in family.columns if m.type == "decimal"),
+        pl.lit(ingested_at, pl.Int64).alias("ingested_at"),
+        flag(pl.col("quality_tests")).alias("quality"),
+    )
+
+
+def flag(tests: pl.Expr) -> pl.Expr:
+    """The QARTOD flag that a set of failed tests means."""
+    return (
+        pl.when(tests & int(Test.GROSS_RANGE) != 0)
+        .then(int(Quality.FAIL))
+        .when(tests != 0)
+        .then(int(Quality.SUSPECT))
+        .otherwise(int(Quality.GOOD))
+        .cast(pl.Int8)
+    )
+
+
+def _any(conditions: list[pl.Expr]) -> pl.Expr:
+    if not conditions:
+        return pl.lit(value=False)
+    return pl.any_horizontal(condition.fill_null(value=False) for condition in conditions)
+
+
+def _bit(condition: pl.Expr, test: Test) -> pl.Expr:
+    return pl.when(condition).then(int(test)).otherwise(0)

@@ -1,0 +1,85 @@
+"""From a topic to what is known before the payload is opened: codec, family, device, gateway."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from catalog.registry import Device
+from ingest.codecs import load
+from ingest.codecs.json import is_gateway
+from ingest.codecs.record import Codec, Rejected
+from ingest.known import Known
+from schemas.reasons import Reason
+from schemas.settings import Route, Settings
+from schemas.vocabulary import Family, families
+
+REMEMBERED = 200_000  # topics; hostile ones must not fill the memory
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a topic says. `device` is registered and of `family` where `plain` is true: the typed path may be taken."""
+
+    codec: Codec | None = None
+    family: Family | None = None
+    device: Device | None = None
+    gateway: str | None = None
+    plain: bool = False
+    rejected: Rejected | None = None
+
+
+def matches(pattern: str, levels: Sequence[str]) -> bool:
+    """Whether an MQTT topic filter matches a topic (split at its slashes)."""
+    parts = pattern.split("/")
+    if parts[0] == "$share":
+        parts = parts[2:]
+    for place, part in enumerate(parts):
+        if part == "#":
+            return True
+        if place >= len(levels) or part not in ("+", levels[place]):
+            return False
+    return len(parts) == len(levels)
+
+
+def filters(settings: Settings) -> list[str]:
+    """The topic filters that a receiver of this municipality subscribes to."""
+    return [f"{settings.municipality}/+/+/telemetry", *(route.filter for route in settings.route)]
+
+
+class Router:
+    """Topics to sources, remembered. Made anew when the registry changes."""
+
+    def __init__(self, settings: Settings, known: Known) -> None:
+        """Load the codecs that the routes name. Raises DravaError where a route names none that exists."""
+        self.known = known
+        self._municipality = settings.municipality
+        self._routes: list[tuple[Route, Codec]] = [(route, load(route.codec)) for route in settings.route]
+        self._json = load("json")
+        self._known: dict[str, Source] = {}
+
+    def __getitem__(self, topic: str) -> Source:
+        """What this topic says."""
+        found = self._known.get(topic)
+        if found is None:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            found = self._known[topic] = self._find(topic)
+        return found
+
+    def _find(self, topic: str) -> Source:
+        levels = topic.split("/")
+        for route, codec in self._routes:
+            if matches(route.filter, levels):
+                return Source(codec=codec)
+        if len(levels) != 4 or levels[0] != self._municipality or levels[3] != "telemetry":  # noqa: PLR2004 - four levels
+            return Source(rejected=Rejected(Reason.NO_ROUTE, "neither our own topics nor a [[route]] of drava.toml"))
+        if is_gateway(levels):
+            return Source(codec=self._json, gateway=levels[2])
+        return self._own(levels[1], levels[2])
+
+    def _own(self, family_name: str, device_id: str) -> Source:
+        family = families().get(family_name)
+        if family is None:
+            return Source(rejected=Rejected(Reason.NO_ROUTE, f"there is no family {family_name[:64]!r}"))
+        device = self.known.find(device_id)
+        fits = device is not None and device.family == family.name
+        return Source(codec=self._json, family=family, device=device, gateway=None, plain=fits)

@@ -1,0 +1,167 @@
+"""Readings on their way from messages to columns: one typed record a reading, one frame a family."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any
+
+import msgspec
+import polars as pl
+import pyarrow as pa
+from msgspec import Meta
+
+from ingest.codecs.json import epoch_number
+from schemas import units
+from schemas.reasons import Reason
+from schemas.vocabulary import ARROW, Family, families, measures
+
+_DECIMAL = 999_999_999_999  # DECIMAL(18,6) holds less than 10^12
+_TYPES: dict[str, Any] = {
+    "float": float | None,
+    "decimal": Annotated[float, Meta(gt=-_DECIMAL, lt=_DECIMAL)] | None,
+    "int": Annotated[int, Meta(ge=-(2**53), le=2**53)] | None,
+    "bool": bool | Annotated[int, Meta(ge=0, le=1)] | None,
+}
+_TIME = int | float | Annotated[datetime, Meta(tz=True)] | None
+_SEQ = Annotated[int, Meta(ge=0, lt=2**63)] | None
+_KEY = Annotated[str, Meta(max_length=64)] | Annotated[int, Meta(ge=-(2**31), lt=2**31)] | None
+
+
+@cache
+def record(name: str) -> type[msgspec.Struct]:
+    """The record of one family's reading: time, seq, key columns, measures. Fields it does not know are refused."""
+    family = families()[name]
+    fields: list[Any] = [("time", _TIME, None), ("seq", _SEQ, None)]
+    fields += [(key, _KEY, None) for key in family.keys]
+    fields += [(measure.name, _TYPES[measure.type], None) for measure in family.columns]
+    return msgspec.defstruct(f"Record_{name}", fields, forbid_unknown_fields=True, gc=False)
+
+
+@cache
+def decoder(name: str) -> msgspec.json.Decoder[Any]:
+    """The typed JSON decoder of a family: strict, one message at a time."""
+    return msgspec.json.Decoder(record(name))
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Why a reading is no record of its family."""
+
+    reason: Reason
+    detail: str
+
+
+def build(
+    family: Family, time: datetime | None, seq: int | None, values: dict[str, object]
+) -> tuple[msgspec.Struct, dict[str, object]] | Wrong:
+    """Make a record from loose values: units converted, unknown fields apart as `extra`."""
+    known: dict[str, object] = {"time": None, "seq": seq}
+    extra: dict[str, object] = {}
+    for name, value in values.items():
+        if name in family.keys:
+            known[name] = value
+        elif name not in family.measures:
+            extra[name] = value
+        elif isinstance(value, dict):
+            converted = _quantity(name, value)
+            if isinstance(converted, Wrong):
+                return converted
+            known[name] = converted
+        else:
+            known[name] = value
+    try:
+        made = msgspec.convert(known, record(family.name))
+    except msgspec.ValidationError as error:
+        return Wrong(Reason.WRONG_TYPE, str(error)[:200])
+    made.time = time  # type: ignore[attr-defined] # a field of every record
+    return made, extra
+
+
+def _quantity(name: str, value: dict[str, object]) -> float | Wrong:
+    number, unit = value.get("value"), value.get("unit")
+    if isinstance(number, bool) or not isinstance(number, int | float) or not isinstance(unit, str):
+        return Wrong(Reason.WRONG_TYPE, f"{name}: a quantity is {{value: number, unit: UCUM code}}")
+    target = measures()[name].unit
+    converted = units.convert(number, unit, target)
+    if converted is None:
+        return Wrong(Reason.WRONG_UNIT, f"{name}: {unit[:32]!r} cannot become {target!r}")
+    return converted
+
+
+@dataclass
+class FamilyRows:
+    """The readings of one family in one batch, as parallel lists."""
+
+    family: Family
+    records: list[Any] = field(default_factory=list)
+    message: list[int] = field(default_factory=list)  # which message of the batch
+    device: list[int] = field(default_factory=list)  # registry number
+    # only the general path fills these; a plain reading has none of it
+    element: dict[int, int] = field(default_factory=dict)  # row -> position in its array
+    history: set[int] = field(default_factory=set)
+    profile: dict[int, str] = field(default_factory=dict)
+    extra: dict[int, str] = field(default_factory=dict)
+    next_best: dict[int, tuple[str, int]] = field(default_factory=dict)
+
+    def frame(self) -> pl.DataFrame:
+        """Columns: _message, _device, _element, _time (µs), _history, _next_source, _next_time, seq, keys, measures,
+        profile, extra."""  # fmt: skip  # noqa: D209
+        rows = self.records
+        columns: dict[str, Any] = {
+            "_message": pa.array(self.message, pa.int32()),
+            "_device": pa.array(self.device, pa.int32()),
+            "_time": _times([row.time for row in rows]),
+            "seq": pa.array([row.seq for row in rows], pa.int64()),
+        }
+        for key in self.family.keys:
+            columns[key] = pa.array([_text(getattr(row, key)) for row in rows], pa.string())
+        for measure in self.family.columns:
+            columns[measure.name] = _column([getattr(row, measure.name) for row in rows], measure.type)
+        frame = pl.DataFrame(pa.table(columns))
+        sparse = {
+            "_element": (self.element, pl.Int32),
+            "_history": (dict.fromkeys(self.history, True), pl.Boolean),
+            "_next_source": ({row: value[0] for row, value in self.next_best.items()}, pl.String),
+            "_next_time": ({row: value[1] for row, value in self.next_best.items()}, pl.Int64),
+            "profile": (self.profile, pl.String),
+            "extra": (self.extra, pl.String),
+        }
+        return frame.with_columns(_sparse(name, values, kind, len(rows)) for name, (values, kind) in sparse.items())
+
+
+def _sparse(name: str, values: dict[int, Any], kind: Any, length: int) -> pl.Expr | pl.Series:
+    if not values:
+        return pl.lit(None, kind).alias(name)
+    return pl.Series(name, [values.get(row) for row in range(length)], kind)
+
+
+def _text(value: str | int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _column(values: list[Any], kind: str) -> pa.Array:
+    if kind == "decimal":
+        return pa.array(values, pa.float64())  # becomes DECIMAL(18,6) once the derived values are there
+    if kind == "bool":
+        return pa.array([None if v is None else bool(v) for v in values], pa.bool_())
+    return pa.array(values, ARROW[kind])
+
+
+def _times(values: list[Any]) -> pa.Array:
+    """Times of any accepted form as µs since 1970."""
+    if all(type(value) is datetime for value in values):
+        return pa.array(values, pa.timestamp("us", "UTC")).cast(pa.int64())
+    whole = [_micros(value) for value in values]
+    return pa.array(whole, pa.int64())
+
+
+def _micros(value: float | datetime | None) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        delta = value - _EPOCH
+        return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+    return epoch_number(value)
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

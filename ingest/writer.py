@@ -1,0 +1,238 @@
+"""From the journal to a commit: take rows, decode, normalise, judge, publish once. One writer at a time."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+import pyarrow as pa
+
+from catalog import plans
+from catalog import registry as registry_tables
+from catalog.store import Store
+from ingest import balance
+from ingest.decode import WHOLE, Batch, Refusal, decode, with_ids
+from ingest.identity import DUPLICATE, REVISED, STORED, FamilyState, judge
+from ingest.journal import Reader, Row
+from ingest.known import Known
+from ingest.normalise import DAY_US, Normalised, normalise
+from ingest.route import Router
+from lake.commit import Days, Lake, micros
+from lake.tables import QUARANTINE, RAW_MESSAGES, family_schema
+from schemas.reasons import TEXTS, Reason
+from schemas.settings import Home
+from schemas.vocabulary import families
+
+MAX_PARTITIONS = 64
+JOURNAL_BITS = 44  # message_id: the journal's number above, the message's number in it below
+
+
+@dataclass
+class Work:
+    """A batch, decided: what each table receives, and the marks that follow once it is published."""
+
+    tables: dict[str, dict[str, pa.Table]] = field(default_factory=dict)
+    revised: list[tuple[str, str]] = field(default_factory=list)
+    dirty: list[tuple[str, str, str]] = field(default_factory=list)
+    learnt: dict[str, pl.DataFrame] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions the family tables' rows open."""
+        return sum(len(days) for name, days in self.tables.items() if name in families())
+
+
+class Writer:
+    """Turns journalled messages into published rows. Use one instance for the life of a process."""
+
+    def __init__(self, home: Home, store: Store, lake: Lake, clock: Callable[[], datetime]) -> None:
+        """Nothing is read before the first commit."""
+        self.home = home
+        self.store = store
+        self.lake = lake
+        self.clock = clock
+        self._router: Router | None = None
+        self._states = {name: FamilyState(family) for name, family in families().items()}
+
+    def commit_from(self, journal: Reader, limit: int) -> dict[str, int]:
+        """Publish the next rows of a journal, up to about `limit` messages. Returns counts; empty where nothing waits."""
+        with self.lake.exclusive():
+            at = plans.position(self.store, journal.uuid)
+            rows = journal.read(at.row, limit)
+            while rows:
+                work = self.decide(messages(rows, at.num))
+                if work.partitions <= MAX_PARTITIONS or len(rows) == 1:
+                    break
+                rows = rows[: len(rows) // 2]  # files of a few rows each cost readers more than a commit costs us
+            else:
+                return {}
+            taken = sum(row.messages for row in rows)
+            self.publish("ingest", work, positions={journal.uuid: (rows[-1].id, at.messages + taken)})
+            return work.counts | {"messages": taken, "row": rows[-1].id}
+
+    def position(self, journal: Reader) -> int:
+        """The last row of a journal that is published."""
+        return plans.position(self.store, journal.uuid).row
+
+    def publish(self, kind: str, work: Work, positions: Mapping[str, tuple[int, int]]) -> None:
+        """Commit decided work and remember what it means for the next."""
+        snapshot = self.lake.commit(kind, work.tables, positions=positions, revised=work.revised, dirty=work.dirty)
+        for name, rows in work.learnt.items():
+            self._states[name].learn(rows)
+            self._states[name].version = snapshot.versions[name]
+
+    def router(self) -> Router:
+        """Routes over the registry as it is now."""
+        version = registry_tables.registry_version(self.store)
+        if self._router is None or self._router.known.version != version:
+            self._router = Router(self.home.settings, Known(registry_tables.load(self.store)))
+        return self._router
+
+    def decide(self, table: pa.Table, *, replayed: bool = False) -> Work:
+        """Decide what becomes of messages. Call inside `lake.exclusive`; nothing is changed here."""
+        router = self.router()
+        batch = decode(table, router)
+        work = Work()
+        now = micros(self.clock())
+        settings = self.home.settings.ingest
+        facts = pl.DataFrame(table.select(["received_at", "retain", "duplicate", "message_id"]))
+        states: dict[str, list[pl.DataFrame]] = {}
+        for name, rows in batch.rows.items():
+            if not rows.records:
+                continue
+            made = normalise(
+                rows.family,
+                rows.frame(),
+                facts,
+                router.known,
+                future_minutes=settings.future_minutes,
+                too_old_days=settings.too_old_days,
+                ingested_at=now,
+            )
+            batch.refused += _refusals(made, router.known, batch)
+            states.setdefault("too_old", []).append(made.too_old.select("_message", "_device"))
+            self._keep(name, made.rows, work, states)
+        readings = {state: pl.concat(frames) for state, frames in states.items()}
+        names = {number: device.device_id for number, device in router.known.numbers.items()}
+        sheet = balance.sheet(batch, batch.refused, readings, names)
+        work.tables["balance"] = _by_day(sheet, sheet.drop("day").to_arrow().schema)
+        if batch.refused:
+            work.tables["quarantine"] = quarantine(batch, "held")
+        if not replayed:
+            work.tables["raw_messages"] = _raw(table)
+        work.counts = {name: int(sheet[name].sum()) for name in (*balance.MESSAGE_COUNTS, *balance.READING_COUNTS)}
+        return work
+
+    def _keep(self, name: str, rows: pl.DataFrame, work: Work, states: dict[str, list[pl.DataFrame]]) -> None:
+        """Judge one family's readings and put the new ones into its table."""
+        if not rows.height:
+            return
+        state = self._state(name)
+        judged = judge(state, rows, self.lake.tables[name].paths)
+        for (status,), part in judged.select("_message", "_device", "status").group_by("status"):
+            states.setdefault(str(status), []).append(part.select("_message", "_device"))
+        fresh = judged.filter(pl.col("status") != DUPLICATE)
+        if not fresh.height:
+            return
+        day = pl.from_epoch(pl.col("observed_at") // DAY_US * DAY_US, "us").dt.date().cast(pl.String)
+        fresh = fresh.with_columns(day.alias("day"))
+        work.tables[name] = _by_day(fresh, family_schema(state.family))
+        again = fresh.filter(pl.col("status") != STORED)["day"].unique().sort()
+        work.revised += [(name, str(date)) for date in again]
+        zone = self.home.settings.timezone
+        local = (
+            pl.from_epoch(fresh["observed_at"], "us").dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.date()
+        )
+        work.dirty += [(name, "*", str(date)) for date in local.unique().sort()]
+        work.learnt[name] = fresh
+
+    def _state(self, name: str) -> FamilyState:
+        """What is known of a family, brought up to the version that is published."""
+        state = self._states[name]
+        published = (self.lake.snapshot.versions if self.lake.snapshot else {}).get(name, -1)
+        if state.version != published:  # the first time, or another process has written
+            delta = self.lake.tables[name]
+            state.load(delta.paths(delta.files()))
+            state.version = published
+        return state
+
+
+def messages(rows: Sequence[Row], journal: int) -> pa.Table:
+    """The messages of journal rows, with their ids."""
+    return pa.concat_tables([with_ids(row.batch(), (journal << JOURNAL_BITS) + row.first) for row in rows])
+
+
+def _refusals(made: Normalised, known: Known, batch: Batch) -> Iterable[Refusal]:
+    for row in made.refused.iter_rows(named=True):
+        reason = Reason(row["reason"])
+        device = known.numbers[row["_device"]]
+        element = WHOLE if row["_element"] is None else row["_element"]
+        gateway = batch.gateways.get(row["_message"])
+        yield Refusal(row["_message"], element, reason, TEXTS[reason]["en"], device, None, gateway)
+
+
+def _by_day(rows: pl.DataFrame, schema: pa.Schema) -> Days:
+    """Rows split by their UTC day, with the columns and types of a table."""
+    parts = rows.partition_by("day", as_dict=True, maintain_order=True)
+    return {str(day): _table(part, schema) for (day,), part in parts.items()}
+
+
+def _table(rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    casts = []
+    for column in schema:
+        if pa.types.is_timestamp(column.type):
+            casts.append(pl.col(column.name).cast(pl.Datetime("us", "UTC")))
+        elif pa.types.is_decimal(column.type):
+            casts.append(pl.col(column.name).cast(pl.Decimal(18, 6)))
+        else:
+            casts.append(pl.col(column.name))
+    return rows.select(casts).to_arrow().cast(schema)
+
+
+def _raw(table: pa.Table) -> Days:
+    rows = pl.DataFrame(table.select(RAW_MESSAGES.names))
+    return _by_day(rows.with_columns(_day_received()), RAW_MESSAGES)
+
+
+def _day_received() -> pl.Expr:
+    return pl.from_epoch(pl.col("received_at") // DAY_US * DAY_US, "us").dt.date().cast(pl.String).alias("day")
+
+
+def message_hash(topic: str, payload: bytes) -> str:
+    """What makes two quarantined messages the same: topic and payload."""
+    return hashlib.blake2b(topic.encode() + b"\0" + payload, digest_size=16).hexdigest()
+
+
+def quarantine(batch: Batch, state: str) -> Days:
+    """Refused messages and elements as rows of the quarantine, the same one in a batch once with its count."""
+    entries: dict[tuple[str, int], dict[str, object]] = {}
+    for refusal in batch.refused:
+        place = batch.messages.slice(refusal.message, 1).to_pylist()[0]
+        payload = batch.payload(refusal)
+        digest = message_hash(place["topic"], payload)
+        entry = entries.get((digest, refusal.element))
+        if entry is not None:
+            entry["count"] = int(str(entry["count"])) + 1
+            continue
+        entries[digest, refusal.element] = {
+            "message_hash": digest,
+            "element": None if refusal.element == WHOLE else refusal.element,
+            "reason": refusal.reason.value,
+            "detail": refusal.detail,
+            "topic": place["topic"],
+            "payload": payload,
+            "device_id": refusal.device.device_id if refusal.device else refusal.named,
+            "gateway": refusal.gateway,
+            "qos": place["qos"],
+            "retain": place["retain"],
+            "received_at": place["received_at"],
+            "count": 1,
+            "state": state,
+            "plan_id": None,
+        }
+    columns = {name: [entry[name] for entry in entries.values()] for name in QUARANTINE.names}
+    arrays = [pa.array(columns[f.name], pa.int64() if pa.types.is_timestamp(f.type) else f.type) for f in QUARANTINE]
+    frame = pl.DataFrame(pa.table(arrays, names=QUARANTINE.names))
+    return _by_day(frame.with_columns(_day_received()), QUARANTINE)

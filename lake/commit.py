@@ -1,0 +1,163 @@
+"""The one place where data becomes visible: decide once, write, plan, commit, publish.
+
+Order of a commit: the Parquet files of all tables are written and synced; one plan row names them and the journal
+positions; the Delta logs are committed from the plan and synced; one catalogue transaction publishes the snapshot.
+A crash before the plan leaves files that nothing names; a crash after it is rolled forward as written.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from catalog import plans
+from catalog.plans import DataFile, Plan, Snapshot, TableChange
+from catalog.store import Store
+from lake.delta import Delta
+from lake.files import write_parquet
+from lake.publish import Publisher
+from lake.tables import tables
+from schemas.errors import DravaError
+from schemas.settings import Home
+from schemas.steps import reached
+
+Clock = Callable[[], datetime]
+Days = Mapping[str, pa.Table]  # UTC day -> rows
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 UTC, exactly."""
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+class Lake:
+    """The tables of one home, for those who write. Readers use `lake.query`."""
+
+    def __init__(self, home: Home, store: Store, clock: Clock) -> None:
+        """Open the lake; nothing is read or changed before `exclusive`."""
+        self.home = home
+        self.store = store
+        self.clock = clock
+        self.tables = {name: Delta(home.lake / name, schema) for name, schema in tables().items()}
+        self.snapshot: Snapshot | None = None
+        self._publisher = Publisher(home, store)
+        self._locked = False
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="lake")
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the lake's lock: one writer at a time. A plan that a crash left behind is completed first."""
+        with _flock(self.home.lake / ".lock"):
+            self._locked = True
+            try:
+                self._catch_up()
+                yield
+            finally:
+                self._locked = False
+
+    def _catch_up(self) -> None:
+        unfinished = plans.pending(self.store)
+        newest = plans.latest(self.store)
+        if unfinished is not None or newest != self.snapshot:
+            for table in self.tables.values():
+                table.reopen()
+            self.snapshot = newest
+        if unfinished is not None:
+            self._roll_forward(unfinished)
+        self._publisher.refresh(self.snapshot)
+
+    def commit(
+        self,
+        kind: str,
+        rows: Mapping[str, Days],
+        *,
+        positions: Mapping[str, tuple[int, int]] | None = None,
+        revised: Sequence[tuple[str, str]] = (),
+        dirty: Sequence[tuple[str, str, str]] = (),
+    ) -> Snapshot:
+        """Append rows to tables and publish them together. Tables without rows are not touched.
+
+        `rows` maps a table to its rows by UTC day; `positions` a journal's uuid to (row, messages so far).
+        Raises DravaError outside of `exclusive`.
+        """
+        return self._change(kind, rows, {}, positions or {}, revised, dirty)
+
+    def rewrite(self, kind: str, rows: Mapping[str, Days], removes: Mapping[str, Sequence[DataFile]]) -> Snapshot:
+        """Replace files by others that hold the same rows (compaction). Raises DravaError outside of `exclusive`."""
+        return self._change(kind, rows, removes, {}, (), ())
+
+    def _change(
+        self,
+        kind: str,
+        rows: Mapping[str, Days],
+        removes: Mapping[str, Sequence[DataFile]],
+        positions: Mapping[str, tuple[int, int]],
+        revised: Sequence[tuple[str, str]],
+        dirty: Sequence[tuple[str, str, str]],
+    ) -> Snapshot:
+        if not self._locked:
+            raise DravaError("a commit outside of the lake's lock", "This is a fault of the program: report it")
+        now = micros(self.clock())
+        number = plans.next_id(self.store)
+        adds = self._write(number, rows, now)
+        reached("files_written")
+        change = {
+            name: TableChange(adds.get(name, []), list(removes.get(name, ())), data_change=not removes)
+            for name in sorted(adds.keys() | removes.keys())
+        }
+        plan = Plan(number, kind, now, change, dict(positions), list(revised), list(dirty))
+        plans.write(self.store, plan)
+        reached("plan_written")
+        return self._roll_forward(plan)
+
+    def _write(self, number: int, rows: Mapping[str, Days], now: int) -> dict[str, list[DataFile]]:
+        """Write and sync all files; the waits for the disk overlap."""
+        jobs = [
+            (name, self._pool.submit(write_parquet, self.home.lake / name, f"{number:010d}", day, table, now))
+            for name, days in rows.items()
+            for day, table in days.items()
+            if table.num_rows
+        ]
+        written: dict[str, list[DataFile]] = {}
+        for name, job in jobs:
+            written.setdefault(name, []).append(job.result())
+        return written
+
+    def _roll_forward(self, plan: Plan) -> Snapshot:
+        jobs = {
+            name: self._pool.submit(self.tables[name].apply, plan.id, change) for name, change in plan.tables.items()
+        }
+        versions = {}
+        for name, job in jobs.items():
+            versions[name] = job.result()
+            reached("delta_first")
+        reached("delta_committed")
+        self.snapshot = plans.publish(self.store, plan, versions)
+        reached("snapshot_made")
+        self._publisher.refresh(self.snapshot)
+        reached("published")
+        return self.snapshot
+
+
+def append_values(lake: Lake, values: pa.Table) -> int:
+    """Append rows to `indicator_values` in a commit of their own. Returns the snapshot's id."""
+    with lake.exclusive():
+        day = lake.clock().astimezone(UTC).date().isoformat()
+        snapshot = lake.commit("indicators", {"indicator_values": {day: values}})
+        return snapshot.id
+
+
+@contextmanager
+def _flock(path: Path) -> Iterator[None]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # closing releases the lock
