@@ -66,8 +66,8 @@ class Broker:
 def running(folder: Path, *, embedded: bool = False, port: int | None = None) -> Iterator[Broker]:
     """Start a broker that keeps everything in `folder`, and stop it at the end, by its own process id.
 
-    Mosquitto where it is installed, unless `embedded`. A second start of Mosquitto in the same folder finds the sessions
-    of the first again. Raises DravaError where there is no broker at all, or it does not get ready.
+    Mosquitto where it is installed, unless `embedded`. A second start of Mosquitto in a folder finds the sessions of
+    the first again. Raises DravaError where there is no broker at all, or it does not get ready.
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = None if embedded else mosquitto()
