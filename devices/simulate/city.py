@@ -11,7 +11,7 @@ from devices.simulate import lights, network, town, traffic, waste, water
 from devices.simulate.dirt import soil
 from devices.simulate.town import Thing, Town
 from devices.simulate.wire import Post, posts
-from devices.simulate.world import HOUR, KINDS, Fault, Series, World
+from devices.simulate.world import HOUR, KINDS, Fault, Series, World, utc
 from schemas.vocabulary import ARROW, families
 
 _DAYS_FOR_FAULTS = 3
@@ -33,6 +33,10 @@ class City:
     def messages(self) -> Iterator[tuple[str, bytes]]:
         """Give (topic, payload) of every message in the order of sending."""
         return ((post.topic, post.payload) for post in self._sent[0])
+
+    def timed(self) -> Iterator[tuple[datetime, tuple[str, bytes]]]:
+        """Give the same messages, each with the time of its sending."""
+        return ((utc(post.send), (post.topic, post.payload)) for post in self._sent[0])
 
     @property
     def expected(self) -> dict[str, int]:
