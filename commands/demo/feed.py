@@ -67,5 +67,5 @@ def measured(payload: bytes) -> datetime | None:
         if isinstance(time, str):
             return datetime.fromisoformat(time)
         return datetime.fromtimestamp(time / 1000 if time >= _MILLISECONDS_FROM else time, UTC)
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None
