@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from lake.files import sync_folder
 from lake.relations import literal, quote
+from schemas.errors import DravaError
 
 TextFormat = Literal["csv", "excel-csv", "json", "jsonl"]
 TIME = "TIMESTAMP WITH TIME ZONE"
@@ -34,6 +35,23 @@ def text_rows(relation: Any, kind: TextFormat, zone: str = "UTC") -> tuple[str, 
         return _header(names, ";"), relation.project(f"{_joined(cells, ';')} AS line")
     cells = [_quoted(_plain(ref, type_), type_, ",") for ref, _, type_ in columns]
     return _header([name for _, name, _ in columns], ","), relation.project(f"{_joined(cells, ',')} AS line")
+
+
+def text_cells(relation: Any) -> tuple[list[str], Any]:
+    """Give (names, relation) with every column as text, for people; names that occur twice are numbered."""
+    columns = [(f"#{n}", name, str(kind)) for n, (name, kind) in enumerate(_described(relation), 1)]
+    names = _unique([name for _, name, _ in columns])
+    cells = (f"{_plain(ref, type_)} AS {quote(name)}" for (ref, _, type_), name in zip(columns, names, strict=True))
+    return names, relation.project(", ".join(cells))
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    taken: dict[str, int] = {}
+    found = []
+    for name in names:
+        number = taken[name.lower()] = taken.get(name.lower(), 0) + 1
+        found.append(name if number == 1 else f"{name}_{number}")
+    return found
 
 
 def _described(relation: Any) -> Iterable[tuple[str, Any]]:
@@ -102,12 +120,8 @@ def _moments(ref: str, zone: str) -> tuple[str, str]:
 
 
 def _json_row(columns: Sequence[tuple[str, str, str]]) -> str:
-    taken: dict[str, int] = {}
-    fields = []
-    for ref, name, type_ in columns:
-        taken[name.lower()] = taken.get(name.lower(), 0) + 1
-        unique = name if taken[name.lower()] == 1 else f"{name}_{taken[name.lower()]}"
-        fields.append(f"{quote(unique)} := {_json(ref, type_)}")
+    names = _unique([name for _, name, _ in columns])
+    fields = (f"{quote(name)} := {_json(ref, type_)}" for (ref, _, type_), name in zip(columns, names, strict=True))
     return f"CAST(to_json(struct_pack({', '.join(fields)})) AS VARCHAR)"
 
 
@@ -152,16 +166,21 @@ def write_parquet(out: BinaryIO, schema: pa.Schema, batches: Iterable[pa.RecordB
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name only when it is whole and on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A file that appears under its name only when it is whole and on the disk. Raises DravaError where it cannot."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}.part")
-    handle = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o640)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o640)
         with os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise DravaError(
+            f"{path} cannot be written: {error.strerror or error}", "Choose another place with --output"
+        ) from None
     finally:
-        fresh.unlink(missing_ok=True)
-    sync_folder(path.parent)
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
