@@ -12,8 +12,8 @@ en = "Leak in a district's network"
 sl = "Puščanje v omrežju območja"
 
 [meaning]
-en = "On two nights in a row or more, the night flow (02:00-04:00 local) minus what the metered connections drew lies above what the same district had in up to 28 nights before: by more than five robust deviations, a tenth of the flow and 0.3 m3/h. The baseline stands still while the leak lasts."
-sl = "V dveh ali več zaporednih nočeh je nočni pretok (od 2. do 4. ure po krajevnem času) brez porabe na priključkih nad tistim, kar je imelo isto območje v do 28 prejšnjih nočeh: za več kot pet robustnih odklonov, desetino pretoka in 0,3 m3/h. Izhodišče se med puščanjem ne premika."
+en = "On two nights in a row or more, the night flow (02:00-04:00 local) minus what the metered connections drew lies above what the same district had in up to 28 nights before: by more than five robust deviations, a tenth of the flow and 0.3 m3/h; a night of the weekend is also held against those of earlier weekends. The baseline stands still while the leak lasts."
+sl = "V dveh ali več zaporednih nočeh je nočni pretok (od 2. do 4. ure po krajevnem času) brez porabe na priključkih nad tistim, kar je imelo isto območje v do 28 prejšnjih nočeh: za več kot pet robustnih odklonov, desetino pretoka in 0,3 m3/h; noči ob koncu tedna se primerjajo tudi s prejšnjimi konci tedna. Izhodišče se med puščanjem ne premika."
 
 [says.what]
 en = "Leak in the network of the district"
@@ -76,14 +76,15 @@ drawn AS (  -- through meters, in the same window, by the share of each step tha
 ),
 net AS (
     SELECT n.area_id, n.night, n.starts_at, n.ends_at, n.flow - coalesce(d.flow, 0) AS flow,
-        row_number() OVER (PARTITION BY n.area_id ORDER BY n.night) AS number
+        isodow(n.night) >= 6 AS weekend, row_number() OVER (PARTITION BY n.area_id ORDER BY n.night) AS number
     FROM inflow_night AS n
     LEFT JOIN drawn AS d ON d.area_id = n.area_id AND d.night = n.night
     CROSS JOIN run AS r
     WHERE n.ends_at <= r.as_of
 ),
 baseline AS (
-    SELECT n.area_id, n.number, median(b.flow) AS usual, 1.4826 * mad(b.flow) AS spread
+    SELECT n.area_id, n.number, median(b.flow) AS usual, 1.4826 * mad(b.flow) AS spread,
+        greatest(0, median(b.flow) FILTER (WHERE b.weekend) - median(b.flow)) AS weekend_more
     FROM net AS n JOIN net AS b ON b.area_id = n.area_id AND b.number BETWEEN n.number - 28 AND n.number - 1
     GROUP BY n.area_id, n.number
     HAVING count(*) >= 7
@@ -93,7 +94,7 @@ limit_of AS (
 ),
 later AS (  -- every later night against the baseline of the night on which a leak may have begun
     SELECT b.area_id, b.number AS first, b.usual, b.spread, b.bound, n.number, n.night, n.starts_at, n.ends_at, n.flow,
-        n.flow > b.bound AS above, lag(n.flow > b.bound) OVER w AS above_before
+        n.flow - CASE WHEN n.weekend THEN coalesce(b.weekend_more, 0) ELSE 0 END > b.bound AS above, lag(above) OVER w AS above_before
     FROM limit_of AS b JOIN net AS n ON n.area_id = b.area_id AND n.number >= b.number
     WINDOW w AS (PARTITION BY b.area_id, b.number ORDER BY n.number)
 ),
