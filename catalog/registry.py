@@ -25,12 +25,13 @@ class Counts:
 
     added: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
+    removed: dict[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     @property
     def anything(self) -> bool:
         """Whether the registry is another one now."""
-        return any(self.added.values()) or any(self.changed.values())
+        return any(n for counts in (self.added, self.changed, self.removed) for n in counts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +117,12 @@ def _change(
             return Counts(problems=tuple(problems))
         counts = Counts()
         for table, keys in _TABLES.items():
-            added, changed = _difference(getattr(old, table.name), getattr(new, table.name))
-            _write(db, table, keys, added, changed)
-            counts.added[table.name], counts.changed[table.name] = len(added), len(changed)
+            numbers = _write(db, table, keys, getattr(old, table.name), getattr(new, table.name))
+            counts.added[table.name], counts.changed[table.name], counts.removed[table.name] = numbers
         if counts.anything:
             version = _version(db) + 1
             db.execute(meta.update().where(meta.c.key == _VERSION).values(value=str(version)))
-            detail = {"version": version, "added": counts.added, "changed": counts.changed}
+            detail = {"version": version, "added": counts.added, "changed": counts.changed, "removed": counts.removed}
             db.execute(audit.insert().values(at=_micros(now), who=who, action=action, detail=detail))
     return counts
 
@@ -155,21 +155,25 @@ def _book(db: Connection) -> Book:
     )
 
 
-def _difference(old: Mapping[Any, Any], new: Mapping[Any, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _write(
+    db: Connection, table: Table, keys: Sequence[str], old: Mapping[Any, Any], new: Mapping[Any, Any]
+) -> tuple[int, int, int]:
+    """Bring a table from one state to another; give how many rows were added, changed and removed."""
     added = [asdict(value) for key, value in new.items() if key not in old]
     changed = [asdict(value) for key, value in new.items() if key in old and old[key] != value]
-    return added, changed
+    removed = [asdict(value) for key, value in old.items() if key not in new]
+    here = and_(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
 
+    def named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{f"key_{key}": row[key] for key in keys} for row in rows]
 
-def _write(
-    db: Connection, table: Table, keys: Sequence[str], added: list[dict[str, Any]], changed: list[dict[str, Any]]
-) -> None:
     if added:
         db.execute(table.insert(), added)
     if changed:
-        where = and_(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
-        named = [{**row, **{f"key_{key}": row[key] for key in keys}} for row in changed]
-        db.execute(table.update().where(where), named)
+        db.execute(table.update().where(here), [row | key for row, key in zip(changed, named(changed), strict=True)])
+    if removed:
+        db.execute(table.delete().where(here), named(removed))
+    return len(added), len(changed), len(removed)
 
 
 def _micros(moment: datetime) -> int:

@@ -162,14 +162,18 @@ _NAMES: dict[str, dict[str, str]] = {
     "en": {"areas": "areas", "things": "things", "devices": "devices", "assignments": "assignments"},
     "sl": {"areas": "območja", "things": "objekti", "devices": "naprave", "assignments": "dodelitve"},
 }
-_LINE = {"en": "{name}: {added} added, {changed} changed", "sl": "{name}: dodano {added}, spremenjeno {changed}"}
+_LINE = {
+    "en": "{name}: {added} added, {changed} changed, {removed} removed",
+    "sl": "{name}: dodano {added}, spremenjeno {changed}, odstranjeno {removed}",
+}
 
 
 def _report(counts: Counts, lang: Lang, *, as_json: bool) -> None:
     if counts.problems:
         _refuse(counts.problems, lang, as_json=as_json)
     if as_json:
-        show_json({"added": counts.added, "changed": counts.changed})
+        show_json({"added": counts.added, "changed": counts.changed, "removed": counts.removed})
         return
     for table, name in _NAMES[lang].items():
-        typer.echo(_LINE[lang].format(name=name, added=counts.added[table], changed=counts.changed[table]))
+        numbers = {"added": counts.added, "changed": counts.changed, "removed": counts.removed}
+        typer.echo(_LINE[lang].format(name=name, **{word: found[table] for word, found in numbers.items()}))

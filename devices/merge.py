@@ -73,10 +73,10 @@ class Area:
 class Book:
     """The whole registry as plain values."""
 
-    things: Mapping[str, Thing]
-    devices: Mapping[str, DeviceEntry]
-    assignments: Mapping[Key, Assignment]
-    areas: Mapping[str, Area]
+    things: dict[str, Thing]
+    devices: dict[str, DeviceEntry]
+    assignments: dict[Key, Assignment]
+    areas: dict[str, Area]
 
 
 EMPTY = Book({}, {}, {}, {})
@@ -86,51 +86,73 @@ def merge(book: Book, rows: Sequence[Registration]) -> tuple[Book, list[Problem]
     """Add rows to the registry: what a row does not say stays, what it says is put in place of what was there.
 
     Of several rows about one thing or device the one that begins last speaks. An assignment ends only where a row says
-    so. An area that is not known yet is made. Problems are those of all rows; where there are any the book is not to be
-    used.
+    so, and is gone only where a row withdraws it; a thing without any assignment left is gone with it. An area that is
+    not known yet is made. Problems are those of all rows; where there are any the book is not to be used.
     """
-    things, devices = dict(book.things), dict(book.devices)
-    assignments, areas = dict(book.assignments), dict(book.areas)
-    lines: dict[Key, int] = {}
     problems: list[Problem] = []
-    for row in _distinct(rows, problems):
-        problems += _family_kept(row, devices.get(row.device_id), things.get(row.thing_id))
-        things[row.thing_id] = _thing(things.get(row.thing_id), row)
-        devices[row.device_id] = _device(devices.get(row.device_id), row)
-        assignment = _assignment(assignments, row)
-        assignments[assignment.key] = assignment
-        lines[assignment.key] = row.line
-        if not distances_fit(devices[row.device_id].factors):
-            problems.append(Problem(row.line, "empty_distance_mm", "", Fault.FILL_DISTANCES))
-        if row.area is not None:
-            areas.setdefault(row.area, Area(row.area))
-    problems += _overlaps(assignments.values(), lines, lambda a: a.device_id, Fault.DEVICE_ELSEWHERE)
-    problems += _overlaps(assignments.values(), lines, lambda a: a.thing_id, Fault.THING_OCCUPIED)
-    return Book(things, devices, assignments, areas), sorted(problems, key=lambda p: (p.line, p.column))
+    distinct = _distinct(rows, problems)
+    gone = {_key(row) for row in distinct if row.withdrawn}
+    left = {key: found for key, found in book.assignments.items() if key not in gone}
+    new = Book(dict(book.things), dict(book.devices), left, dict(book.areas))
+    placed = {("device", key[0]) for key in left} | {("thing", key[1]) for key in left}
+    lines: dict[Key, int] = {}
+    for row in distinct:
+        if not row.withdrawn:
+            problems += _add(new, row, placed)
+            lines[_key(row)] = row.line
+    for _, thing_id, _ in gone:
+        if ("thing", thing_id) not in placed:
+            new.things.pop(thing_id, None)
+    problems += _overlaps(left.values(), lines, lambda a: a.device_id, Fault.DEVICE_ELSEWHERE)
+    problems += _overlaps(left.values(), lines, lambda a: a.thing_id, Fault.THING_OCCUPIED)
+    return new, sorted(problems, key=lambda p: (p.line, p.column))
 
 
-def _row_key(row: Registration) -> tuple[int, str, str]:
-    return row.valid_from, row.device_id, row.thing_id
+def _key(row: Registration) -> Key:
+    return row.device_id, row.thing_id, row.valid_from
 
 
-def _distinct(rows: Iterable[Registration], problems: list[Problem]) -> Iterator[Registration]:
+def _add(book: Book, row: Registration, placed: set[tuple[str, str]]) -> list[Problem]:
+    """Put what one row says into the book; `placed` are the devices and things that have an assignment."""
+    device = book.devices.get(row.device_id) or DeviceEntry(row.device_id, row.family)
+    thing = book.things.get(row.thing_id) or Thing(row.thing_id, row.family)
+    # without any assignment left it was registered by mistake, and may begin anew in another family
+    if ("device", row.device_id) not in placed:
+        device = replace(device, family=row.family)
+    if ("thing", row.thing_id) not in placed:
+        thing = replace(thing, family=row.family)
+    placed |= {("device", row.device_id), ("thing", row.thing_id)}
+    book.things[row.thing_id] = _thing(thing, row)
+    book.devices[row.device_id] = _device(device, row)
+    book.assignments[_key(row)] = _assignment(book.assignments, row)
+    if row.area is not None:
+        book.areas.setdefault(row.area, Area(row.area))
+    problems = list(_family_kept(row, device, thing))
+    if not distances_fit(book.devices[row.device_id].factors):
+        problems.append(Problem(row.line, "empty_distance_mm", "", Fault.FILL_DISTANCES))
+    return problems
+
+
+def _distinct(rows: Iterable[Registration], problems: list[Problem]) -> list[Registration]:
     """Give rows in the order of time; the same row twice is one row, two that differ are a problem."""
-    ordered = sorted(rows, key=lambda row: (*_row_key(row), row.line))
-    for _, same in groupby(ordered, key=_row_key):
+    found = []
+    ordered = sorted(rows, key=lambda row: (row.valid_from, row.device_id, row.thing_id, row.line))
+    for _, same in groupby(ordered, key=_key):
         first, *others = same
+        found.append(first)
         for other in others:
             if other.model_copy(update={"line": first.line}) != first:
                 problems.append(
                     Problem(other.line, "device_id", other.device_id, Fault.ROW_TWICE, {"line": first.line})
                 )
-        yield first
+    return found
 
 
-def _family_kept(row: Registration, device: DeviceEntry | None, thing: Thing | None) -> Iterator[Problem]:
-    if device is not None and device.family != row.family:
+def _family_kept(row: Registration, device: DeviceEntry, thing: Thing) -> Iterator[Problem]:
+    if device.family != row.family:
         detail = {"device": row.device_id, "family": device.family}
         yield Problem(row.line, "family", row.family, Fault.DEVICE_FAMILY, detail)
-    if thing is not None and thing.family != row.family:
+    if thing.family != row.family:
         detail = {"thing": row.thing_id, "family": thing.family}
         yield Problem(row.line, "family", row.family, Fault.THING_FAMILY, detail)
 
@@ -139,14 +161,12 @@ def _said(**values: object) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _thing(old: Thing | None, row: Registration) -> Thing:
-    known = old or Thing(row.thing_id, row.family)
+def _thing(known: Thing, row: Registration) -> Thing:
     said = _said(area_id=row.area, lat=row.lat, lon=row.lon, title=row.title)
     return replace(known, **said, attributes={**known.attributes, **row.attributes})  # type: ignore[arg-type]
 
 
-def _device(old: DeviceEntry | None, row: Registration) -> DeviceEntry:
-    known = old or DeviceEntry(row.device_id, row.family)
+def _device(known: DeviceEntry, row: Registration) -> DeviceEntry:
     said = _said(model=row.model, gateway=row.gateway)
     return replace(known, **said, factors={**known.factors, **row.factors})  # type: ignore[arg-type]
 

@@ -40,6 +40,7 @@ class Fault(StrEnum):
     POSITION_HALF = "position_half"
     FILL_DISTANCES = "fill_distances"
     TOO_LONG = "too_long"
+    NOT_YES_NO = "not_yes_no"
     NOT_TIME = "not_time"
     FAR_TIME = "far_time"
     CLOCK_CHANGE = "clock_change"
@@ -58,9 +59,13 @@ def _texts(en: str, mend_en: str, sl: str, mend_sl: str) -> tuple[Text, Text]:
     return Text(en=en, sl=sl), Text(en=mend_en, sl=mend_sl)
 
 
-_END_EN = "End that assignment: a row with device_id {device}, thing_id {thing}, valid_from {start} and its valid_to"
+_END_EN = (
+    "End that assignment with a row with device_id {device}, thing_id {thing}, valid_from {start} and its valid_to"
+    " (or, where it was a mistake, with withdrawn = yes)"
+)
 _END_SL = (
-    "Zaključite tisto dodelitev: vrstica z device_id {device}, thing_id {thing}, valid_from {start} in njenim valid_to"
+    "Zaključite tisto dodelitev z vrstico z device_id {device}, thing_id {thing}, valid_from {start} in njenim valid_to"
+    " (če je bila pomota, pa z withdrawn = da)"
 )
 
 TEXTS: dict[Fault, tuple[Text, Text]] = {
@@ -225,6 +230,12 @@ TEXTS: dict[Fault, tuple[Text, Text]] = {
         "Shorten it",
         "besedilo je daljše od {limit} znakov",
         "Skrajšajte ga",
+    ),
+    Fault.NOT_YES_NO: _texts(
+        "this is neither yes nor no",
+        "Write yes or no, or leave the cell empty",
+        "to ni niti da niti ne",
+        "Zapišite da ali ne ali pa pustite celico prazno",
     ),
     Fault.NOT_TIME: _texts(
         "this is not a date or time",

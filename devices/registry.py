@@ -13,7 +13,18 @@ from devices.problems import Fault
 from schemas.vocabulary import families
 
 REQUIRED = ("device_id", "family", "thing_id", "valid_from")
-OPTIONAL = ("area", "lat", "lon", "title", "model", "gateway", "valid_to", "start_register", "end_register")
+OPTIONAL = (
+    "area",
+    "lat",
+    "lon",
+    "title",
+    "model",
+    "gateway",
+    "valid_to",
+    "start_register",
+    "end_register",
+    "withdrawn",
+)
 AREA_COLUMNS = ("area_id", "title", "kind", "parent_id", "population", "network_km")
 KINDS = ("district", "zone")
 ID_BYTES = 128
@@ -111,6 +122,7 @@ class Registration(_Line):
     start_register: Register | None = None
     end_register: Register | None = None
     factors: dict[str, float] = {}
+    withdrawn: bool = False  # it never hung there: the assignment is taken back, nothing else is said
     attributes: dict[str, Annotated[float | int | str, AfterValidator(_attribute)]] = {}
 
     @field_validator("valid_to")

@@ -25,6 +25,7 @@ from devices.registry import (
     normal_id,
 )
 
+_YES_NO = dict.fromkeys(("da", "yes", "true", "1", "x"), True) | dict.fromkeys(("ne", "no", "false", "0"), False)
 _EXACT = 2**53  # whole numbers above are not exact in JSON: they stay text
 _UNIT = re.compile(r"_(?:w|kw|l|m|mm|cm|km|m2|m3|m3h|pct|kwh|h|s|kg|kmh|kpa|v|a|deg|cel|eur)$")
 
@@ -102,7 +103,7 @@ def _parsed(sheet: Sheet, wrong: list[Problem], readers: Mapping[str, Reader], m
 
 def _row(row: Row, readers: Mapping[str, Reader], model: Callable[..., T]) -> T | list[Problem]:
     values = {name: readers[name](cell) for name, cell in row.cells.items() if cell}
-    faults = {name: value for name, value in values.items() if isinstance(value, Fault)}
+    faults: dict[str, Fault] = {name: value for name, value in values.items() if isinstance(value, Fault)}
     problems = [_unread(row, name, fault) for name, fault in faults.items()]
     try:
         found = model(row.line, {name: value for name, value in values.items() if name not in faults})
@@ -143,18 +144,27 @@ def _range(limits: Mapping[str, object]) -> str:
 
 
 def _reader(name: str, cells: Sequence[str], separator: str, zone: tzinfo) -> Reader:
+    """Give the function that reads the cells of a column; a number is read in the light of its whole column."""
     if name in ("valid_from", "valid_to"):
         return partial(moment, zone=zone)
-    if name in ("lat", "lon"):
-        return coordinate
     mark = decimal_mark(cells, separator)
     if name in ("start_register", "end_register") or name in factor_columns():
         return partial(number, mark=mark)
-    if name in (*REQUIRED, *OPTIONAL):
-        return str
-    if _UNIT.search(name) or all(_plainly_number(number(cell, mark), cell) for cell in cells):
-        return lambda cell: _as_json(number(cell, mark))
-    return str
+    if name in _OWN_READERS:
+        return _OWN_READERS[name]
+    numeric = _UNIT.search(name) or all(_plainly_number(number(cell, mark), cell) for cell in cells)
+    return partial(_attribute, mark=mark) if numeric else str
+
+
+def _yes(cell: str) -> bool | Fault:
+    return _YES_NO.get(cell.lower(), Fault.NOT_YES_NO)
+
+
+_OWN_READERS: dict[str, Reader] = {
+    **dict.fromkeys((*REQUIRED, *OPTIONAL), str),
+    **dict.fromkeys(("lat", "lon"), coordinate),
+    "withdrawn": _yes,
+}
 
 
 def _plainly_number(value: Decimal | Fault, cell: str) -> bool:
@@ -162,7 +172,8 @@ def _plainly_number(value: Decimal | Fault, cell: str) -> bool:
     return isinstance(value, Decimal) and abs(value) < _EXACT and not re.match(r"[+-]?0[0-9]", cell)
 
 
-def _as_json(value: Decimal | Fault) -> float | int | Fault:
+def _attribute(cell: str, mark: str | None) -> float | int | Fault:
+    value = number(cell, mark)
     if isinstance(value, Fault):
         return value
     return int(value) if value % 1 == 0 else float(value)

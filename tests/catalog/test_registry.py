@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import exc, select, text
 
@@ -17,6 +17,7 @@ from catalog.store import Store, alarms, audit
 from devices.problems import Fault
 from devices.registry import AreaRow, Registration
 
+STEADY = settings(deadline=None, derandomize=True, max_examples=15)
 NOW = datetime(2026, 3, 1, 6, tzinfo=UTC)
 DAY = 86_400_000_000
 BEGIN = 1_740_783_600_000_000
@@ -113,6 +114,21 @@ def test_a_correction_changes_the_version_and_is_audited(store):
     assert written[0].at == 1_772_344_800_000_000
 
 
+def test_a_withdrawn_mistake_leaves_the_registry_and_stays_in_the_audit(store):
+    import_registrations(store, ROWS, now=NOW)
+    number = load(store).devices["m3"].num
+    mistake = ROWS[2].model_copy(update={"withdrawn": True})
+    counts = import_registrations(store, [mistake], now=NOW)
+    assert (counts.removed["assignments"], counts.removed["things"], counts.removed["devices"]) == (1, 1, 0)
+    assert "m3" not in load(store).devices
+    assert not import_registrations(store, [mistake], now=NOW).anything
+    import_registrations(store, [row("m3", "house-9")], now=NOW)
+    assert load(store).devices["m3"].num == number  # what is stored of it stays its own
+    with store.begin() as db:
+        details = db.execute(select(audit.c.detail).order_by(audit.c.id)).scalars().all()
+    assert [detail["removed"]["assignments"] for detail in details] == [0, 1, 0]
+
+
 def test_one_wrong_row_and_nothing_is_imported(store):
     import_registrations(store, ROWS, now=NOW)
     before = dump(store)
@@ -206,7 +222,7 @@ def test_small_tables_have_their_types_also_when_empty_and_one_order(store, tmp_
     assert all(again[name].equals(filled[name]) for name in ("things", "devices", "assignments", "areas"))
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@STEADY
 @given(st.permutations(ROWS), st.integers(0, len(ROWS)))
 def test_any_order_in_any_two_files_gives_the_same_registry(tmp_path_factory, order, cut):
     one, two = (Store.at(tmp_path_factory.mktemp(name)) for name in ("one", "two"))

@@ -48,7 +48,7 @@ EXCEL = (
 def test_a_file_from_a_slovenian_excel_is_imported_listed_and_shown(drava, tmp_path, encoding):
     done = drava("devices", "import", write(tmp_path, EXCEL, encoding))
     assert (done.exit_code, done.stderr) == (0, "")
-    assert "naprave: dodano 2, spremenjeno 0" in done.stdout
+    assert "naprave: dodano 2, spremenjeno 0, odstranjeno 0" in done.stdout
     listed = json.loads(drava("devices", "list", "--area", "šolska", "--json").stdout)
     assert [(r["device_id"], r["title"]) for r in listed] == [("SL-1", "Šolska ulica"), ("SL-2", "Žička cesta")]
     shown = json.loads(drava("devices", "show", "lamp-2", "--json").stdout)

@@ -8,13 +8,14 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices import csvfile
 from devices.csvfile import coordinate, decimal_mark, moment, number, read
 from devices.problems import Fault
 
+STEADY = settings(deadline=None, derandomize=True)
 ZONE = ZoneInfo("Europe/Ljubljana")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -100,6 +101,7 @@ def test_lines_are_counted_past_cells_with_line_breaks():
     assert [row.line for row in sheet.rows] == [5]
 
 
+@STEADY
 @given(st.binary(max_size=300))
 def test_no_bytes_make_it_crash_and_what_it_gives_is_clean(data):
     sheet = read(data)
@@ -115,6 +117,7 @@ def test_no_bytes_make_it_crash_and_what_it_gives_is_clean(data):
 CELL = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=12)
 
 
+@STEADY
 @given(st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=6), st.sampled_from(";,\t"))
 def test_what_a_csv_writer_writes_comes_back(table, separator):
     text = io.StringIO(newline="")
@@ -175,6 +178,7 @@ def slovenian(value: Decimal, *, grouped: bool) -> str:
 NUMBERS = st.decimals(-(10**9), 10**9, places=3) | st.integers(-(10**9), 10**9).map(Decimal)
 
 
+@STEADY
 @given(st.lists(st.tuples(NUMBERS, st.booleans()), min_size=1, max_size=5))
 def test_a_slovenian_column_is_read_as_meant_or_refused_but_never_as_another_number(column):
     cells = [slovenian(value, grouped=grouped) for value, grouped in column]
@@ -186,6 +190,7 @@ def test_a_slovenian_column_is_read_as_meant_or_refused_but_never_as_another_num
     assert [number(cell, with_evidence) for cell in cells] == [value for value, _ in column]
 
 
+@STEADY
 @given(st.lists(NUMBERS, min_size=1, max_size=5))
 def test_a_programs_column_is_read_as_meant(column):
     cells = [f"{value:f}" for value in column]
@@ -260,6 +265,7 @@ def test_a_day_without_a_midnight_begins_when_it_begins():
     assert moment("4. 11. 2018", ZoneInfo("America/Sao_Paulo")) == micros("2018-11-04T01:00:00-02:00")
 
 
+@STEADY
 @given(st.dates(date(1900, 1, 1), date(2199, 12, 31)))
 def test_a_day_is_the_same_in_every_notation_and_begins_at_local_midnight(day):
     texts = (f"{day.day}. {day.month}. {day.year}", f"{day:%d.%m.%Y}", f"{day:%Y-%m-%d}")
@@ -267,6 +273,7 @@ def test_a_day_is_the_same_in_every_notation_and_begins_at_local_midnight(day):
     assert {moment(text, ZONE) for text in texts} == {(begin - EPOCH) // timedelta(microseconds=1)}
 
 
+@STEADY
 @given(st.datetimes(datetime(1900, 1, 2), datetime(2199, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds the zone
 def test_a_time_with_offset_round_trips_in_every_zone(found):
     expected = (found - EPOCH) // timedelta(microseconds=1)

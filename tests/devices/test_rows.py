@@ -5,7 +5,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -16,6 +16,7 @@ from devices.rows import Parsed, area_rows, registrations
 from devices.template import areas_template, registrations_template
 from schemas.vocabulary import families
 
+STEADY = settings(deadline=None, derandomize=True)
 ZONE = ZoneInfo("Europe/Ljubljana")
 MARCH = 1_740_783_600_000_000  # 2025-03-01 00:00 in Ljubljana
 
@@ -72,6 +73,7 @@ def test_an_eui_has_one_form_and_other_ids_stay_as_written(text, kept):
     assert Registration(device_id=text, family="hydrant", thing_id="t", valid_from=0).device_id == kept
 
 
+@STEADY
 @given(st.text(max_size=140))
 def test_no_id_can_break_a_topic_or_a_screen(text):
     try:
@@ -125,11 +127,17 @@ def test_ids_that_no_topic_can_carry_are_refused(device, fault):
         ("title", "hiša, janez@example.com", [("title", Fault.PERSON_VALUE)]),
         ("remark", "janez@example.com", [("remark", Fault.PERSON_VALUE)]),
         ("nominal_power_w", "36 W", [("nominal_power_w", Fault.NOT_NUMBER)]),
+        ("withdrawn", "perhaps", [("withdrawn", Fault.NOT_YES_NO)]),
         ("gateway", "a/b", [("gateway", Fault.ID_SHAPE)]),
     ],
 )
 def test_impossible_cells_are_named(header, cells, expected):
     assert wrong(header, cells) == expected
+
+
+@pytest.mark.parametrize(("cell", "kept"), [("da", True), ("Yes", True), ("x", True), ("ne", False), ("", False)])
+def test_yes_and_no_in_both_languages(cell, kept):
+    assert one("withdrawn", cell).withdrawn is kept
 
 
 def test_factors_at_their_limits_are_taken():
@@ -270,6 +278,7 @@ COLUMNS += [
 ]
 
 
+@STEADY
 @given(
     st.lists(st.sampled_from(COLUMNS) | st.text(string.ascii_letters + "čšž_ {}", max_size=8), min_size=1, max_size=8),
     st.lists(st.lists(HOSTILE, max_size=9), max_size=4),
