@@ -1,6 +1,7 @@
 """`drava devices`, `drava areas`: what stands in the registry, and bringing it there from CSV."""
 
 import getpass
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +14,7 @@ import typer
 from catalog import registry
 from catalog.registry import Counts
 from commands.context import WRONG_USE, Json, context, show_json, show_rows
-from devices.csvfile import read
+from devices.csvfile import MAX_BYTES, read
 from devices.problems import Problem
 from devices.rows import area_rows, registrations
 from devices.template import areas_template, registrations_template
@@ -94,11 +95,12 @@ def show(
     if as_json:
         show_json(found)
         return
+    names = _NAMES[run.home.settings.lang]
     for part in ("device", "thing"):
         if found[part]:
-            typer.echo(part)
-            show_rows([{"": f"  {key}", " ": value} for key, value in found[part].items()], as_json=False)
-    typer.echo("assignments")
+            typer.echo(names[part])
+            show_rows([{"": f"  {key}", " ": _told(value)} for key, value in found[part].items()], as_json=False)
+    typer.echo(names["assignments"])
     show_rows(_local(found["assignments"], run.home.settings), as_json=False)
 
 
@@ -123,9 +125,14 @@ def _local(rows: Sequence[Mapping[str, Any]], settings: Settings) -> list[dict[s
     return [{name: told(value) for name, value in row.items()} for row in rows]
 
 
+def _told(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+
+
 def _bytes(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return opened.read(MAX_BYTES + 1)  # one byte too many is refused by the reader, whatever the rest is
     except OSError as error:
         raise DravaError(f"{file} cannot be read: {error.strerror}", "Name a CSV file that you may read") from None
 
@@ -159,8 +166,10 @@ def _refuse(problems: Sequence[Problem], lang: Lang, *, as_json: bool) -> None:
 
 
 _NAMES: dict[str, dict[str, str]] = {
-    "en": {"areas": "areas", "things": "things", "devices": "devices", "assignments": "assignments"},
-    "sl": {"areas": "območja", "things": "objekti", "devices": "naprave", "assignments": "dodelitve"},
+    "en": {"areas": "areas", "things": "things", "devices": "devices", "assignments": "assignments"}
+    | {"device": "device", "thing": "thing"},
+    "sl": {"areas": "območja", "things": "objekti", "devices": "naprave", "assignments": "dodelitve"}
+    | {"device": "naprava", "thing": "objekt"},
 }
 _LINE = {
     "en": "{name}: {added} added, {changed} changed, {removed} removed",
@@ -174,6 +183,8 @@ def _report(counts: Counts, lang: Lang, *, as_json: bool) -> None:
     if as_json:
         show_json({"added": counts.added, "changed": counts.changed, "removed": counts.removed})
         return
-    for table, name in _NAMES[lang].items():
+    for table in counts.added:
         numbers = {"added": counts.added, "changed": counts.changed, "removed": counts.removed}
-        typer.echo(_LINE[lang].format(name=name, **{word: found[table] for word, found in numbers.items()}))
+        typer.echo(
+            _LINE[lang].format(name=_NAMES[lang][table], **{word: found[table] for word, found in numbers.items()})
+        )

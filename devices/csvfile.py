@@ -17,6 +17,7 @@ MAX_BYTES = 64 * 2**20
 MAX_LINE = 65_536
 _SEPARATORS = ";\t,"  # the earlier one wins where a header can be split in two ways
 _MEGABYTE = 2**20
+_EXCEL_ERROR = re.compile(r"#(?:N/[AV]|[A-ZČŠŽ/0]+[!?]|##+)")  # #N/A, #REF!, #SKLIC!, #DEL/0!, #####
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEARS = range(1900, 2200)
 
@@ -157,6 +158,8 @@ def _misfits(line: int, header: Sequence[str], cells: Sequence[str]) -> list[Pro
             problems.append(Problem(line, "", cell, Fault.COLUMN_UNNAMED))
         elif not cell.isprintable():
             problems.append(Problem(line, name, cell, Fault.UNPRINTABLE))
+        elif _EXCEL_ERROR.fullmatch(cell):
+            problems.append(Problem(line, name, cell, Fault.EXCEL_ERROR))
     return problems
 
 

@@ -21,6 +21,7 @@ class Fault(StrEnum):
     QUOTES = "quotes"
     TOO_MANY_CELLS = "too_many_cells"
     UNPRINTABLE = "unprintable"
+    EXCEL_ERROR = "excel_error"
     COLUMN_MISSING = "column_missing"
     COLUMN_TWICE = "column_twice"
     COLUMN_UNNAMED = "column_unnamed"
@@ -116,6 +117,12 @@ TEXTS: dict[Fault, tuple[Text, Text]] = {
         "Type the value again by hand",
         "vrednost vsebuje prelom vrstice ali neviden krmilni znak",
         "Vrednost znova vtipkajte",
+    ),
+    Fault.EXCEL_ERROR: _texts(
+        "Excel has put an error, or a column that was too narrow, in place of the value",
+        "Correct the formula or widen the column, and save the file again",
+        "Excel je namesto vrednosti zapisal napako ali preozek stolpec",
+        "Popravite formulo ali razširite stolpec in datoteko znova shranite",
     ),
     Fault.COLUMN_MISSING: _texts(
         "the required column is not in the header",

@@ -54,7 +54,10 @@ def test_a_file_from_a_slovenian_excel_is_imported_listed_and_shown(drava, tmp_p
     shown = json.loads(drava("devices", "show", "lamp-2", "--json").stdout)
     assert shown["thing"]["attributes"] == {"nominal_power_w": 1250}
     assert shown["assignments"][0]["valid_from"] == "2025-02-28T23:00:00+00:00"
-    assert "2025-03-01 00:00:00+01:00" in drava("devices", "show", "SL-1").stdout
+    told = drava("devices", "show", "lamp-1").stdout
+    assert "2025-03-01 00:00:00+01:00" in told
+    assert '{"nominal_power_w": 36.5}' in told
+    assert "2025-03-01 00:00:00+01:00" in drava("devices", "list").stdout
     again = json.loads(drava("devices", "import", write(tmp_path, EXCEL, encoding), "--json").stdout)
     assert set(again["added"].values()) == set(again["changed"].values()) == {0}
 

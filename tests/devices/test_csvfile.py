@@ -84,6 +84,7 @@ def test_blanks_that_cannot_be_seen_and_composed_letters_make_no_difference():
         (b"id;t;T\na;b;c\n", [(1, "t", Fault.COLUMN_TWICE)]),
         (b'id;t\na;"two\nlines"\nb;c\n', [(2, "t", Fault.UNPRINTABLE)]),
         ("id;t\na;\u202egnp.exe\n".encode(), [(2, "t", Fault.UNPRINTABLE)]),
+        (b"id;t\na;#SKLIC!\nb;#N/A\nc;########\nd;#1\n", [(n, "t", Fault.EXCEL_ERROR) for n in (2, 3, 4)]),
         (b"id;t\na;\x1b[31m\n", [(2, "t", Fault.UNPRINTABLE)]),
     ],
 )
