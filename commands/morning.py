@@ -62,7 +62,7 @@ def alarms(snapshot: Cursor, since: datetime) -> list[dict[str, Any]]:
     """Alarms that hold, or ended after `since`, with the titles of their places."""
     return _rows(
         snapshot,
-        """SELECT a.*, t.title AS thing_title, r.title AS area_title
+        """SELECT a.*, t.family, t.title AS thing_title, r.title AS area_title
         FROM alarms AS a LEFT JOIN things AS t ON t.thing_id = a.thing_id
         LEFT JOIN areas AS r ON r.area_id = coalesce(a.area_id, t.area_id)
         WHERE a.state <> 'retracted' AND (a.until IS NULL OR a.until > ?) ORDER BY a.since, a.alarm_id""",

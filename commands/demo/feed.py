@@ -1,8 +1,7 @@
 """Sends the simulated city's messages in the order of their times: half of the devices over MQTT 5, half over 3.1.1."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from itertools import islice
 from zlib import crc32
 
@@ -12,7 +11,6 @@ from devices.publish import Protocol, publish
 Message = tuple[str, bytes]  # topic, payload
 Timed = tuple[datetime, Message]  # when it is sent, and what
 SLICE = 5000  # messages between two changes of the protocol
-_MILLISECONDS_FROM = 10**11  # an epoch as large as this counts milliseconds
 
 
 class Feed:
@@ -48,24 +46,3 @@ class Feed:
 def protocol_of(topic: str) -> Protocol:
     """The version of MQTT that a device speaks: always the same one."""
     return "5" if crc32(topic.encode()) % 2 else "3.1.1"
-
-
-def timed(messages: Iterable[Message]) -> Iterator[Timed]:
-    """Messages with the time of their sending, which never goes back: late and timeless ones follow the one before."""
-    clock = datetime(1970, 1, 1, tzinfo=UTC)
-    for message in messages:
-        clock = max(clock, measured(message[1]) or clock)
-        yield clock, message
-
-
-def measured(payload: bytes) -> datetime | None:
-    """The newest device time in a payload; None where there is none."""
-    try:
-        body = json.loads(payload)
-        newest = body[-1] if isinstance(body, list) else body
-        time = newest["time"]
-        if isinstance(time, str):
-            return datetime.fromisoformat(time)
-        return datetime.fromtimestamp(time / 1000 if time >= _MILLISECONDS_FROM else time, UTC)
-    except (ValueError, TypeError, LookupError, OverflowError):
-        return None

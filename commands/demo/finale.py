@@ -16,7 +16,9 @@ from devices.simulate import KINDS, Fault
 from indicators.morning import Morning, text
 from indicators.morning_page import page
 from lake.query import open_snapshot
+from schemas.vocabulary import families
 
+_PURPOSE = {"sl": "pregled alarma", "en": "looking into an alarm"}
 SURE = timedelta(days=2)  # the live city goes on: what began later than this may still need its evidence
 
 
@@ -123,20 +125,20 @@ def pasted(base: str, home: Path, morning: Morning, found: Sequence[Mapping[str,
     """Four lines with ids of this run: show an alarm, query it, export it to Excel, open the report."""
     worst = morning.ordered[0] if morning.findings else None
     alarm = next((alarm for alarm in found if worst and alarm["alarm_id"] == worst.alarm_id), None)
-    if alarm is not None:
+    family = (alarm and alarm["family"]) or "district_meter"
+    if alarm is None:
+        yield f"{base} sql {shlex.quote('SELECT family, count(*) FROM observations GROUP BY ALL')}"
+    else:
         yield f"{base} alarms show {alarm['alarm_id']}"
-    yield f"{base} sql {shlex.quote(_question(alarm))}"
-    yield f"{base} export alarms --format xlsx"
+        question = (
+            f"SELECT r.* FROM {family} AS r JOIN assignments USING (device_id) "
+            f"WHERE thing_id = '{alarm['thing_id']}' ORDER BY observed_at DESC LIMIT 20"
+        )
+        yield f"{base} sql {shlex.quote(question)}"
+    first = (alarm["since"] if alarm else morning.at).astimezone(morning.zone).date() - timedelta(days=1)
+    purpose = f" --purpose {shlex.quote(_PURPOSE[morning.lang])}" if families()[family].personal else ""
+    yield f"{base} export {family} --format xlsx --from {first}{purpose}"
     yield f"xdg-open {shlex.quote(str(home / 'exports' / 'morning.html'))}"
-
-
-def _question(alarm: Mapping[str, Any] | None) -> str:
-    if alarm is None or not alarm["device_id"]:
-        return "SELECT family, count(*) FROM observations GROUP BY ALL"
-    return (
-        "SELECT observed_at, measure, value, unit FROM observations "
-        f"WHERE device_id = '{alarm['device_id']}' ORDER BY observed_at DESC LIMIT 20"
-    )
 
 
 def _place(alarm: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from catalog.plans import messages_published
 from commands.context import DONE
 from commands.demo import stage
 from commands.demo.broker import running
-from commands.demo.feed import Feed, Timed, timed
+from commands.demo.feed import Feed, Timed
 from commands.demo.finale import Finale
 from commands.demo.live import Live
 from commands.demo.show import Bars, Show
@@ -68,8 +68,8 @@ def _played(play: Play) -> int:
     play.prepare()
     ingest = Ingest(play.home.path)
     try:
-        messages = timed(play.city.messages())
-        past, first_of_rest = _past(messages, play.as_of)
+        messages = play.city.timed()
+        past, first_of_rest = (list(messages), []) if play.once else _past(messages, play.as_of)
         feed = _sent(play, ingest, past)
         finale = Finale(play)
         if play.once:

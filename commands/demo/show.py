@@ -65,6 +65,6 @@ class Show:
     def bars(self, total: int) -> Iterator[Bars]:
         """Show two bars while the block runs."""
         columns = (TextColumn("{task.description:>12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as progress:
             names = (self.text("sent"), self.text("committed"))
             yield Bars(progress, *(progress.add_task(name, total=total) for name in names))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands.demo import stage
-from commands.demo.feed import measured, protocol_of, timed
+from commands.demo.feed import protocol_of
 from commands.demo.texts import TEXTS
 from commands.demo.truth import judge
 from devices.simulate import KINDS, Fault, city
@@ -72,34 +72,6 @@ def test_an_alarm_after_the_end_of_its_fault_is_another_one() -> None:
 def test_alarms_of_other_kinds_do_not_count() -> None:
     silent = alarm(LEAK, kind="silent_device")
     assert judge([], [silent], KINDS).perfect
-
-
-@pytest.mark.parametrize(
-    ("payload", "at"),
-    [
-        (b'{"time":"2026-03-01T01:00:00+01:00"}', AT),
-        (b'{"time":1772323200,"x":1}', AT),
-        (b'{"time":1772323200000}', AT),
-        (b'[{"time":"2026-02-28T00:00:00Z"},{"time":"2026-03-01T00:00:00Z"}]', AT),
-        (b"\xff\xfe", None),
-        (b"42", None),
-        (b"[]", None),
-        (b'{"time":true}', datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)),
-        (b'{"time":1e300}', None),
-        (b'{"time":[]}', None),
-    ],
-)
-def test_the_time_of_a_payload_is_found_in_every_dialect(payload: bytes, at: datetime | None) -> None:
-    assert measured(payload) == at
-
-
-def test_messages_keep_their_order_and_their_times_never_go_back() -> None:
-    messages = list(city(5, "ptuj", AT, days=2, faults=[], scale=0.1).messages())
-    found = list(timed(messages))
-    assert [message for _, message in found] == messages
-    times = [at for at, _ in found]
-    assert times == sorted(times)
-    assert times[-1] <= AT + timedelta(days=2)
 
 
 def test_both_versions_of_mqtt_are_spoken_and_a_device_keeps_to_its_own() -> None:
