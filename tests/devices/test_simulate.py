@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
+from devices.csvfile import read
+from devices.rows import area_rows, registrations
 from devices.simulate import City, city
 from schemas import units
 from schemas.vocabulary import families, measures
@@ -176,17 +178,22 @@ def test_a_gateway_speaks_for_its_own_devices_and_for_no_other(town, bodies):
     assert not any(topic.split("/")[2] in own for topic, body in bodies if "seq" in body)
 
 
-def test_registrations_fit_a_csv_and_name_areas_that_exist(town):
+def as_csv(rows: list[dict[str, str]]) -> bytes:
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(town.registrations[0]))
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
-    writer.writerows(town.registrations)  # raises where a row has a column of its own
-    assert {"device_id", "family", "thing_id", "valid_from"} <= set(town.registrations[0])
-    areas = {area["area_id"] for area in town.areas}
-    assert {row["area"] for row in town.registrations} <= areas
-    assert Counter(area["kind"] for area in town.areas) == {"district": 3, "zone": 1}
-    assert len({row["device_id"] for row in town.registrations}) == len(town.registrations)
-    assert all(datetime.fromisoformat(row["valid_from"]) < town.start for row in town.registrations)
+    writer.writerows(rows)  # raises where a row has a column of its own
+    return text.getvalue().encode()
+
+
+def test_the_registry_reads_the_registrations_and_the_areas_without_a_problem(town):
+    devices = registrations(read(as_csv(town.registrations)), LOCAL)
+    areas = area_rows(read(as_csv(town.areas)))
+    assert (devices.problems, areas.problems) == ((), ())
+    assert {row.area for row in devices.rows} <= {area.area_id for area in areas.rows}
+    assert Counter(area.kind for area in areas.rows) == {"district": 3, "zone": 1}
+    assert len({row.device_id for row in devices.rows}) == len(town.registrations)
+    assert all(row.valid_from < START.timestamp() * 1_000_000 for row in devices.rows)
 
 
 @pytest.mark.parametrize(
