@@ -19,7 +19,7 @@ from devices.problems import Problem
 from devices.rows import area_rows, registrations
 from devices.template import areas_template, registrations_template
 from schemas.errors import DravaError
-from schemas.settings import Lang, Settings
+from schemas.settings import Settings
 from schemas.vocabulary import families
 
 File = Annotated[Path, typer.Argument(help="CSV file: ; , or tab; UTF-8 or Windows-1250; Excel's own is fine.")]
@@ -49,19 +49,19 @@ def import_devices(ctx: typer.Context, file: File, as_json: Json = False) -> Non
     parsed = registrations(read(_bytes(file)), ZoneInfo(settings.timezone))
     store = run.store
     if parsed.problems:  # list also what the good rows would contradict, so that one correction is enough
-        _refuse([*parsed.problems, *registry.check_registrations(store, parsed.sound)], settings.lang, as_json=as_json)
+        _refuse([*parsed.problems, *registry.check_registrations(store, parsed.sound)], settings, as_json=as_json)
     counts = registry.import_registrations(store, parsed.rows, now=run.now(), who=_who())
-    _report(counts, settings.lang, as_json=as_json)
+    _report(counts, settings, as_json=as_json)
 
 
 def import_areas(ctx: typer.Context, file: File, as_json: Json = False) -> None:
     """Bring areas from a CSV file; all of it, or nothing where a row is wrong."""
     run = context(ctx)
-    lang = run.home.settings.lang
+    settings = run.home.settings
     parsed = area_rows(read(_bytes(file)))
     if parsed.problems:
-        _refuse(parsed.problems, lang, as_json=as_json)
-    _report(registry.import_areas(run.store, parsed.rows, now=run.now(), who=_who()), lang, as_json=as_json)
+        _refuse(parsed.problems, settings, as_json=as_json)
+    _report(registry.import_areas(run.store, parsed.rows, now=run.now(), who=_who()), settings, as_json=as_json)
 
 
 def list_devices(
@@ -154,14 +154,14 @@ def _who() -> str:
         return ""
 
 
-def _refuse(problems: Sequence[Problem], lang: Lang, *, as_json: bool) -> None:
+def _refuse(problems: Sequence[Problem], settings: Settings, *, as_json: bool) -> None:
     """Name every wrong row and end."""
     if as_json:
         show_json({"problems": [problem.record() for problem in problems]})
     for problem in sorted(problems, key=lambda problem: problem.line):
-        typer.echo(problem.text(lang), err=True)
+        typer.echo(problem.text(settings.lang, ZoneInfo(settings.timezone)), err=True)
     words = {"en": "Nothing was imported. Problems: {n}.", "sl": "Nič ni bilo uvoženo. Število napak: {n}."}
-    typer.echo(words[lang].format(n=len(problems)), err=True)
+    typer.echo(words[settings.lang].format(n=len(problems)), err=True)
     raise typer.Exit(WRONG_USE)
 
 
@@ -177,14 +177,16 @@ _LINE = {
 }
 
 
-def _report(counts: Counts, lang: Lang, *, as_json: bool) -> None:
+def _report(counts: Counts, settings: Settings, *, as_json: bool) -> None:
     if counts.problems:
-        _refuse(counts.problems, lang, as_json=as_json)
+        _refuse(counts.problems, settings, as_json=as_json)
     if as_json:
         show_json({"added": counts.added, "changed": counts.changed, "removed": counts.removed})
         return
     for table in counts.added:
         numbers = {"added": counts.added, "changed": counts.changed, "removed": counts.removed}
         typer.echo(
-            _LINE[lang].format(name=_NAMES[lang][table], **{word: found[table] for word, found in numbers.items()})
+            _LINE[settings.lang].format(
+                name=_NAMES[settings.lang][table], **{word: found[table] for word, found in numbers.items()}
+            )
         )

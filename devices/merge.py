@@ -203,15 +203,15 @@ def _collision(first: Assignment, second: Assignment, lines: Mapping[Key, int], 
     detail = {
         "device": other.device_id,
         "thing": other.thing_id,
-        "start": _shown(other.valid_from),
-        "end": "…" if other.valid_to is None else _shown(other.valid_to),
+        "start": _datetime(other.valid_from),
+        "end": "…" if other.valid_to is None else _datetime(other.valid_to),
     }
     value = blamed.device_id if column == "device_id" else blamed.thing_id
     yield Problem(lines[blamed.key], column, value, fault, detail)
 
 
-def _shown(moment: int) -> str:
-    return (_EPOCH + timedelta(microseconds=moment)).isoformat().replace("+00:00", "Z")
+def _datetime(moment: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=moment)
 
 
 def merge_areas(book: Book, rows: Sequence[AreaRow]) -> tuple[Book, list[Problem]]:

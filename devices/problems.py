@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, tzinfo
 from enum import StrEnum
-from typing import Literal
 
+from schemas.settings import Lang
 from schemas.vocabulary import Text
 
 SHOWN = 60  # characters of a wrong value that are shown
@@ -331,22 +332,25 @@ class Problem:
     fault: Fault
     detail: Mapping[str, object] = field(default_factory=dict)
 
-    def reason(self, lang: Literal["sl", "en"]) -> str:
+    def reason(self, lang: Lang, zone: tzinfo = UTC) -> str:
         """Say what is wrong."""
-        return TEXTS[self.fault][0].to(lang).format_map(self.detail)
+        return TEXTS[self.fault][0].to(lang).format_map(self._told(zone))
 
-    def mend(self, lang: Literal["sl", "en"]) -> str:
+    def mend(self, lang: Lang, zone: tzinfo = UTC) -> str:
         """Say what to do about it."""
-        return TEXTS[self.fault][1].to(lang).format_map(self.detail)
+        return TEXTS[self.fault][1].to(lang).format_map(self._told(zone))
 
-    def text(self, lang: Literal["sl", "en"]) -> str:
-        """Give the whole problem as one line for people."""
+    def text(self, lang: Lang, zone: tzinfo = UTC) -> str:
+        """Give the whole problem as one line for people; times are those of `zone`."""
         shown = self.value if len(self.value) <= SHOWN else self.value[: SHOWN - 1] + "…"
         found = f" {shown!r}" if shown else ""
         column = f", {self.column}" if self.column else ""
         place = _LINE[lang].format(line=self.line)
-        told = f"{place}{column}{found}: {self.reason(lang)}. {self.mend(lang)}."
+        told = f"{place}{column}{found}: {self.reason(lang, zone)}. {self.mend(lang, zone)}."
         return "".join(char if char.isprintable() else "?" for char in told)  # a hostile header must not reach a screen
+
+    def _told(self, zone: tzinfo) -> dict[str, object]:
+        return {k: _time(v, zone) if isinstance(v, datetime) else v for k, v in self.detail.items()}
 
     def record(self) -> dict[str, object]:
         """Give the problem for machines, both languages included."""
@@ -358,3 +362,9 @@ class Problem:
             **{f"reason_{lang}": self.reason(lang) for lang in ("en", "sl")},
             **{f"mend_{lang}": self.mend(lang) for lang in ("en", "sl")},
         }
+
+
+def _time(moment: datetime, zone: tzinfo) -> str:
+    """Write a time so that it can be pasted into the file: the day alone where it begins there."""
+    local = moment.astimezone(zone)
+    return local.date().isoformat() if local.time() == time() else local.isoformat()

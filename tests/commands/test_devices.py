@@ -85,6 +85,7 @@ def test_a_contradiction_with_the_registry_is_named_too_and_in_json_for_machines
     text = "device_id,family,thing_id,valid_from\nSL-9,streetlight,lamp-1,2026-01-01\n"
     done = drava("devices", "import", write(tmp_path, text), "--json")
     assert done.exit_code == 2
+    assert "valid_from 2025-03-01 " in done.stderr  # as it stands in the file, to be pasted
     (problem,) = json.loads(done.stdout)["problems"]
     assert (problem["line"], problem["column"], problem["fault"]) == (2, "thing_id", "thing_occupied")
     assert "valid_to" in problem["mend_en"]

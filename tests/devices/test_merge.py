@@ -48,7 +48,7 @@ def test_an_assignment_is_never_closed_by_guessing():
     before = book(row("old", "house", 100))
     _, problems = merge(before, [row("new", "house", 200)])
     assert faults(problems) == [(2, "thing_id", Fault.THING_OCCUPIED)]
-    assert "valid_from 1970-01-01T00:00:00.000100Z" in problems[0].mend("en")
+    assert "valid_from 1970-01-01T00:00:00.000100+00:00" in problems[0].mend("en")
 
 
 def test_a_device_moves_when_its_stay_has_ended_and_not_before():
