@@ -19,7 +19,7 @@ from catalog.datasets import dataset, permit, record
 from commands.context import PROBLEM, Context, Json, context, show_json, show_rows
 from lake.describe import holdings
 from lake.export import SUFFIX, Format, Request, expected_rows, export
-from lake.formats import BATCH, TextFormat, new_file, text_cells, text_rows, write_lines, write_parquet
+from lake.formats import BATCH, ROW_GROUP, TextFormat, new_file, text_cells, text_rows, write_lines, write_parquet
 from lake.query import ask, mentioned, open_found, stream
 from lake.schedule import due
 from lake.snapshot import Snapshot, find
@@ -75,7 +75,7 @@ def sql(
 
 def _answer(relation: Any, form: SqlFormat, out: BinaryIO, *, to_people: bool) -> None:
     if form == "parquet":
-        write_parquet(out, *stream(relation, BATCH))
+        write_parquet(out, *stream(relation, ROW_GROUP))
     elif form == "table" and to_people:
         _table(relation)
     else:

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from catalog.datasets import Dataset
-from lake.formats import BATCH, new_file, text_rows, write_lines, write_parquet
+from lake.formats import BATCH, ROW_GROUP, new_file, text_rows, write_lines, write_parquet
 from lake.query import open_found, stream
 from lake.relations import literal, quote
 from lake.snapshot import Snapshot, files_of
@@ -56,7 +56,9 @@ def export(
     Who may have it is asked before (`catalog.datasets.permit`). Raises DravaError for an unknown area.
     """
     names = {request.dataset.name, "areas", "things", "assignments"}
-    connection = open_found(home, snapshot, settings=settings, tables=names, limited=False)
+    # one thread: two would hand over the rows in another order each time, and the same question gives the same file
+    calm = settings.model_copy(update={"query": settings.query.model_copy(update={"threads": 1})})
+    connection = open_found(home, snapshot, settings=calm, tables=names, limited=False)
     try:
         _check_area(connection, request.area)
         with new_file(output) as out:
@@ -169,24 +171,24 @@ def _write(
     out: BinaryIO, relations: Iterator[Any], request: Request, zone: str, progress: Callable[[int], object]
 ) -> int:
     if request.format == "parquet":
-        return write_parquet(out, *_joined(relations, progress))
+        return write_parquet(out, *_joined(relations, progress, ROW_GROUP))
     if request.format == "xlsx":
-        schema, batches = _joined(relations, progress)
+        schema, batches = _joined(relations, progress, BATCH)
         return write_xlsx(out, schema, batches, title=request.dataset.name, zone=zone)
     kind = request.format
     header, lines = text_rows(next(relations), kind, zone)
     rest = (text_rows(relation, kind, zone)[1] for relation in relations)
-    return write_lines(out, header, _joined(chain([lines], rest), progress)[1], kind)
+    return write_lines(out, header, _joined(chain([lines], rest), progress, BATCH)[1], kind)
 
 
 def _joined(relations: Iterator[Any], progress: Callable[[int], object]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """All relations as one stream: (columns, batches)."""
-    schema, batches = stream(next(relations), BATCH)
+    schema, batches = stream(next(relations), rows)
 
     def following() -> Iterator[pa.RecordBatch]:
         yield from batches
         for relation in relations:
-            yield from stream(relation, BATCH)[1]
+            yield from stream(relation, rows)[1]
 
     def told() -> Iterator[pa.RecordBatch]:
         for batch in following():

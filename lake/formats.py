@@ -15,11 +15,12 @@ from schemas.errors import DravaError
 
 TextFormat = Literal["csv", "excel-csv", "json", "jsonl"]
 TIME = "TIMESTAMP WITH TIME ZONE"
-BATCH = 50_000  # rows in memory at once
-_ROW_GROUP = 131_072
+BATCH = 20_000  # rows of text in memory at once
+ROW_GROUP = 131_072  # rows of a Parquet row group
 _NUMBERS = ("DOUBLE", "FLOAT", "DECIMAL")
 # What a spreadsheet would take for a formula, also after blanks and in full width (OWASP, CSV injection).
-_FORMULA = r"^[\s\x00]*[=+\-@＝＋－＠]|^[\t\r\n]"
+_FORMULA = "('=', '+', '-', '@', '＝', '＋', '－', '＠')"
+_BLANKS = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160)"
 
 
 def text_rows(relation: Any, kind: TextFormat, zone: str = "UTC") -> tuple[str, Any]:
@@ -108,7 +109,8 @@ def _excel(columns: Sequence[tuple[str, str, str]], zone: str) -> tuple[list[str
         if _is_number(type_):
             cells.append(f"coalesce(replace({text}, '.', ','), '')")
         elif _is_text(type_):
-            harmless = f"CASE WHEN regexp_matches({text}, {literal(_FORMULA)}) THEN '''' || {text} ELSE {text} END"
+            formula = f"left(ltrim({text}, {_BLANKS}), 1) IN {_FORMULA}"
+            harmless = f"CASE WHEN {formula} THEN ''''' || {text} ELSE {text} END"
             cells.append(_quoted(f"({harmless})", type_, ";"))
         else:
             cells.append(f"coalesce({text}, '')")
@@ -159,7 +161,7 @@ def write_parquet(out: BinaryIO, schema: pa.Schema, batches: Iterable[pa.RecordB
     rows = 0
     with pq.ParquetWriter(out, schema, compression="zstd") as writer:
         for batch in batches:
-            writer.write_batch(batch, row_group_size=_ROW_GROUP)
+            writer.write_batch(batch, row_group_size=ROW_GROUP)
             rows += batch.num_rows
     return rows
 
