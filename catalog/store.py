@@ -177,7 +177,7 @@ marks = Table(  # one blob per family: high-water time of each device and key, m
 )
 
 
-def _durable(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
+def _durable(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from catalog.store import Store
 from schemas.errors import DravaError
 from schemas.settings import Home
+
+if TYPE_CHECKING:
+    from catalog.store import Store
 
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
 
@@ -37,8 +39,10 @@ class Context:
         return Home(self.path)
 
     @property
-    def store(self) -> Store:
+    def store(self) -> "Store":
         """The catalogue of the home."""
+        from catalog.store import Store  # noqa: PLC0415 - the receiver's process, which needs none, is to stay small
+
         return Store.at(self.home.catalog)
 
     def now(self) -> datetime:
@@ -73,7 +77,7 @@ def plain(value: object) -> object:
     raise TypeError(msg)
 
 
-def show_json(value: Any) -> None:  # noqa: ANN401 - whatever a command prints
+def show_json(value: Any) -> None:
     """Print one JSON document."""
     sys.stdout.write(json.dumps(value, default=plain, ensure_ascii=False, indent=2) + "\n")
 
@@ -88,7 +92,12 @@ def show_rows(rows: Iterable[Mapping[str, object]], *, as_json: bool, columns: S
     table = Table(*names, box=None, pad_edge=False, header_style="bold")
     for row in listed:
         table.add_row(*(cell(row.get(name)) for name in names))
-    Console(soft_wrap=True).print(table, markup=False) if names else sys.stdout.write("(none)\n")
+    _console().print(table) if names else sys.stdout.write("(none)\n")
+
+
+def _console() -> Console:
+    """A terminal has its width; a pipe has none, and nothing is cut there."""
+    return Console() if sys.stdout.isatty() else Console(width=100_000)
 
 
 def cell(value: object) -> str:

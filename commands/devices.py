@@ -18,6 +18,7 @@ from devices.csvfile import MAX_BYTES, read
 from devices.problems import Problem
 from devices.rows import area_rows, registrations
 from devices.template import areas_template, registrations_template
+from lake.commit import refresh
 from schemas.errors import DravaError
 from schemas.settings import Settings
 from schemas.vocabulary import families
@@ -51,6 +52,7 @@ def import_devices(ctx: typer.Context, file: File, as_json: Json = False) -> Non
     if parsed.problems:  # list also what the good rows would contradict, so that one correction is enough
         _refuse([*parsed.problems, *registry.check_registrations(store, parsed.sound)], settings, as_json=as_json)
     counts = registry.import_registrations(store, parsed.rows, now=run.now(), who=_who())
+    refresh(run.home, store, run.now)
     _report(counts, settings, as_json=as_json)
 
 
@@ -61,7 +63,10 @@ def import_areas(ctx: typer.Context, file: File, as_json: Json = False) -> None:
     parsed = area_rows(read(_bytes(file)))
     if parsed.problems:
         _refuse(parsed.problems, settings, as_json=as_json)
-    _report(registry.import_areas(run.store, parsed.rows, now=run.now(), who=_who()), settings, as_json=as_json)
+    store = run.store
+    counts = registry.import_areas(store, parsed.rows, now=run.now(), who=_who())
+    refresh(run.home, store, run.now)
+    _report(counts, settings, as_json=as_json)
 
 
 def list_devices(

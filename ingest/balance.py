@@ -1,4 +1,4 @@
-"""The two sheets of the balance: what became of every message, and of every reading. They add up, or nothing is committed."""
+"""The two sheets of the balance: what became of every message and reading. They add up, or nothing is committed."""
 
 from collections.abc import Iterable, Mapping
 
@@ -77,7 +77,7 @@ def _messages(batch: Batch, refused: list[Refusal], readings: pl.DataFrame, name
 def _with_place(
     batch: Batch, frame: pl.DataFrame, names: Mapping[int, str], *, of_message: bool = False
 ) -> pl.DataFrame:
-    """Add day, device_id and gateway. A gateway's message is nobody's in particular; its readings are their devices'."""
+    """Add day, device_id and gateway. A gateway's message is no device's; its readings are their devices'."""
     received = pl.Series(batch.messages["received_at"].cast("int64")).gather(frame["_message"])
     day = pl.from_epoch(received, "us").dt.date().cast(pl.String).alias("day")
     device = frame["_device"].replace_strict(list(names), list(names.values()), default=None, return_dtype=pl.String)

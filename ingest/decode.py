@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from catalog.registry import Device
 from devices.profiles import by_model
+from devices.registry import normal_id
 from ingest.codecs.json import as_datetime, elements
 from ingest.codecs.record import Housekeeping, Reading, Rejected, Uplink
 from ingest.route import Router, Source
@@ -153,7 +154,7 @@ class _General:
             return Rejected(Reason.UNKNOWN_DEVICE, f"register {named[:128]!r} with drava devices import")
         if source.family is not None and device.family != source.family.name:
             return Rejected(Reason.WRONG_FAMILY, f"registered as {device.family}, speaks as {source.family.name}")
-        if source.gateway is not None and device.gateway != source.gateway:
+        if source.gateway is not None and device.gateway != normal_id(source.gateway):
             return Rejected(Reason.FOREIGN_GATEWAY, f"registered to gateway {device.gateway!r}")
         return None
 

@@ -15,8 +15,9 @@ import pyarrow as pa
 from catalog.store import Store
 from ingest.journal import Reader
 from ingest.writer import Writer
-from lake.commit import Lake, micros
+from lake.commit import Lake
 from lake.maintain import Keeper
+from schemas.clock import micros
 from schemas.errors import DravaError
 from schemas.settings import Home
 
@@ -88,7 +89,7 @@ class Drain:
             self.report.write(json.dumps(what) + "\n")
             self.report.flush()
         except BrokenPipeError:  # the receiver is gone; what it left is committed all the same
-            self.report = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+            self.report = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
 
 
 def main(home: str, journal: str, as_of: str) -> None:

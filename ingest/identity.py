@@ -62,7 +62,9 @@ class FamilyState:
     def load(self, files: Sequence[Path]) -> None:
         """Learn from published files, some at a time so that memory stays small."""
         for start in range(0, len(files), LOAD_FILES):
-            scan = pl.scan_parquet(files[start : start + LOAD_FILES], missing_columns="insert", extra_columns="ignore")
+            scan = pl.scan_parquet(
+                list(files[start : start + LOAD_FILES]), missing_columns="insert", extra_columns="ignore"
+            )
             time = pl.col("observed_at").dt.epoch("us")
             last = [
                 pl.col(name).drop_nulls().sort_by(time.filter(pl.col(name).is_not_null())).last()

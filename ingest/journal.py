@@ -12,6 +12,7 @@ import sqlite3
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -127,7 +128,7 @@ class Journal:
         """Delete the segments whose rows are all published (row number <= position). Returns how many went."""
         files = _segments(self.folder)
         gone = 0
-        for file, following in zip(files, files[1:], strict=False):  # never the one being written
+        for file, following in pairwise(files):  # never the one being written
             if int(_info(following, "first_row")) - 1 > position:
                 break
             for path in (file, file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
@@ -191,7 +192,7 @@ class Reader:
         self.uuid = _info(files[-1], "uuid")
 
     def read(self, after: int, messages: int) -> list[Row]:
-        """Rows after a row number, oldest first, until `messages` messages are reached; at least one where there is one."""
+        """Rows after a row number, oldest first, until `messages` messages are reached; one at least."""
         found: list[Row] = []
         count = 0
         for file in self._from(after):
@@ -220,7 +221,7 @@ class Reader:
         return count, oldest
 
     def verify(self) -> int:
-        """Walk the chain of hashes over all segments. Returns the rows checked; raises DravaError where it is broken."""
+        """Walk the chain of hashes over all segments. Returns the rows checked; raises DravaError at a break."""
         checked = 0
         digest: bytes | None = None
         for file in _segments(self.folder):
@@ -237,7 +238,7 @@ class Reader:
 
     def _from(self, after: int) -> list[Path]:
         files = _segments(self.folder)
-        keep = [f for f, following in zip(files, files[1:], strict=False) if _first_row(following) - 1 > after]
+        keep = [f for f, following in pairwise(files) if _first_row(following) - 1 > after]
         return keep + files[-1:]
 
 

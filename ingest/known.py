@@ -3,6 +3,7 @@
 import polars as pl
 
 from catalog.registry import Device, Registry
+from devices.registry import normal_id
 from schemas.vocabulary import Family
 
 
@@ -18,7 +19,7 @@ class Known:
 
     def find(self, device_id: str) -> Device | None:
         """The device of this name; EUIs are written in either case, the registry has them in lower case."""
-        return self._devices.get(device_id) or self._devices.get(device_id.lower())
+        return self._devices.get(device_id) or self._devices.get(normal_id(device_id))
 
     def frame(self, family: Family) -> pl.DataFrame:
         """Columns _device, device_id, _commissioned (µs) and, for derived measures, one _factor each."""

@@ -47,7 +47,7 @@ def normalise(
     # the order of rows is that of the messages: later steps rely on it
     rows = frame.hstack(messages[frame["_message"]]).join(facts, on="_device", how="left", maintain_order="left")
     rows = _place_in_time(rows, future_minutes * MINUTE_US)
-    rows = rows.with_columns(_derived(family, rule) for rule in family.derive) if family.derive else rows
+    rows = rows.with_columns(_derived(rule) for rule in family.derive) if family.derive else rows
     rows = rows.with_columns(_reason(family))
     refused = rows.filter(pl.col("reason").is_not_null()).select("_message", "_element", "_device", "reason")
     rows = rows.filter(pl.col("reason").is_null()) if refused.height else rows
@@ -80,7 +80,7 @@ def _place_in_time(rows: Frame, future: int) -> Frame:
     )
 
 
-def _derived(family: Family, rule: Derivation) -> pl.Expr:
+def _derived(rule: Derivation) -> pl.Expr:
     """A measure computed from another one by what the registry knows of the device; given values are kept."""
     source = pl.col(rule.source).cast(pl.Float64)
     first, second = (pl.col(f"_{name}") for name in rule.factors)

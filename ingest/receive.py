@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ingest.journal import MESSAGES, ROW_MESSAGES, Journal
 from ingest.session import Delivery, Message
-from lake.commit import micros
+from schemas.clock import micros
 from schemas.steps import reached
 
 RETRY_SECONDS = 1.0
@@ -81,7 +81,7 @@ class Receiver:
                 return
 
     def _write(self, group: list[tuple[int, Delivery]]) -> bool:
-        """Journal a group, however long the disk refuses it. False when told to end meanwhile: nothing was acknowledged."""
+        """Journal a group, however long the disk refuses it. False when told to end first: nothing is acknowledged."""
         rows = _rows(group)
         while not self._append(rows):
             with self._wake:

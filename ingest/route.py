@@ -1,13 +1,12 @@
 """From a topic to what is known before the payload is opened: codec, family, device, gateway."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.registry import Device
 from ingest.codecs import load
-from ingest.codecs.json import is_gateway
 from ingest.codecs.record import Codec, Rejected
 from ingest.known import Known
+from ingest.topics import is_gateway, matches
 from schemas.reasons import Reason
 from schemas.settings import Route, Settings
 from schemas.vocabulary import Family, families
@@ -25,24 +24,6 @@ class Source:
     gateway: str | None = None
     plain: bool = False
     rejected: Rejected | None = None
-
-
-def matches(pattern: str, levels: Sequence[str]) -> bool:
-    """Whether an MQTT topic filter matches a topic (split at its slashes)."""
-    parts = pattern.split("/")
-    if parts[0] == "$share":
-        parts = parts[2:]
-    for place, part in enumerate(parts):
-        if part == "#":
-            return True
-        if place >= len(levels) or part not in ("+", levels[place]):
-            return False
-    return len(parts) == len(levels)
-
-
-def filters(settings: Settings) -> list[str]:
-    """The topic filters that a receiver of this municipality subscribes to."""
-    return [f"{settings.municipality}/+/+/telemetry", *(route.filter for route in settings.route)]
 
 
 class Router:

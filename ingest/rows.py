@@ -23,8 +23,8 @@ _TYPES: dict[str, Any] = {
     "bool": bool | Annotated[int, Meta(ge=0, le=1)] | None,
 }
 _TIME = int | float | Annotated[datetime, Meta(tz=True)] | None
-_SEQ = Annotated[int, Meta(ge=0, lt=2**63)] | None
-_KEY = Annotated[str, Meta(max_length=64)] | Annotated[int, Meta(ge=-(2**31), lt=2**31)] | None
+_SEQ = Annotated[int, Meta(ge=0, le=2**63 - 1)] | None
+_KEY = Annotated[str, Meta(max_length=64)] | Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None
 
 
 @cache
@@ -104,8 +104,10 @@ class FamilyRows:
     next_best: dict[int, tuple[str, int]] = field(default_factory=dict)
 
     def frame(self) -> pl.DataFrame:
-        """Columns: _message, _device, _element, _time (µs), _history, _next_source, _next_time, seq, keys, measures,
-        profile, extra."""  # fmt: skip  # noqa: D209
+        """Give the columns _message, _device, _element, _time (µs), _history, _next_source, _next_time and the table's.
+
+        Of the table's: seq, keys, measures (decimals still as floats), profile, extra.
+        """
         rows = self.records
         columns: dict[str, Any] = {
             "_message": pa.array(self.message, pa.int32()),
@@ -118,7 +120,7 @@ class FamilyRows:
         for measure in self.family.columns:
             columns[measure.name] = _column([getattr(row, measure.name) for row in rows], measure.type)
         frame = pl.DataFrame(pa.table(columns))
-        sparse = {
+        sparse: dict[str, tuple[dict[int, Any], Any]] = {
             "_element": (self.element, pl.Int32),
             "_history": (dict.fromkeys(self.history, True), pl.Boolean),
             "_next_source": ({row: value[0] for row, value in self.next_best.items()}, pl.String),

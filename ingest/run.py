@@ -19,8 +19,8 @@ from pathlib import Path
 
 from ingest.journal import Journal
 from ingest.receive import Receiver
-from ingest.route import filters
 from ingest.session import Session
+from ingest.topics import filters
 from schemas.errors import DravaError
 from schemas.settings import Home
 
@@ -78,8 +78,6 @@ class Ingestion:
         watching = asyncio.create_task(self._watch(session, receiver, journal, until_idle))
         try:
             await asyncio.wait({running, watching, reports}, return_when=asyncio.FIRST_COMPLETED)
-            if reports.done() and not running.done() and not watching.done():
-                raise DravaError("the writer ended on its own", "See the lines above; the journal keeps what came")
         finally:
             session.stop()
             await asyncio.gather(running, return_exceptions=True)
@@ -88,10 +86,11 @@ class Ingestion:
             wake.close()
             await writer.wait()
             await asyncio.gather(reports, return_exceptions=True)
-            self._count(session, receiver, journal)
+            self._count(session)
             journal.close()
-        if running.exception() is not None:
-            running.result()
+        if writer.returncode:
+            raise DravaError("the writer ended on its own", "See the lines above; the journal keeps what came")
+        running.result()
         return self.progress
 
     def stop(self) -> None:
@@ -135,7 +134,7 @@ class Ingestion:
         loop = asyncio.get_running_loop()
         last, since = -1, loop.time()
         while not self._stop.is_set():
-            self._count(session, receiver, journal)
+            self._count(session)
             if receiver.trouble != told:
                 told = receiver.trouble
                 self.say(told or "the journal can be written again")
@@ -149,7 +148,7 @@ class Ingestion:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), tick)
 
-    def _count(self, session: Session, receiver: Receiver, journal: Journal) -> None:
+    def _count(self, session: Session) -> None:
         self.progress.received = session.counters.received
         self.progress.acknowledged = session.counters.acknowledged
         self.progress.connected = session.ready.is_set()

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import mqtt5
@@ -19,7 +20,7 @@ from schemas.errors import DravaError
 from schemas.settings import Broker
 
 KEEP_ALIVE = 30
-UNJOURNALLED_BYTES = 16 * 2**20
+UNJOURNALLED_BYTES = 4 * 2**20
 TAKEOVERS = 3  # this many bare ends of stream within TAKEOVER_SECONDS mean another client with our id
 TAKEOVER_SECONDS = 20.0
 BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -174,8 +175,8 @@ class Connection(asyncio.Protocol):
         if packet.max_packet_size is None or packet.max_packet_size > self._max_packet:
             limit = "none" if packet.max_packet_size is None else f"{packet.max_packet_size} bytes"
             self.session.note(
-                f"the broker's max_packet_size ({limit}) is above ours ({self._max_packet} bytes): it would drop larger "
-                "messages without a word; set max_packet_size in mosquitto.conf or broker.max_packet_kb"
+                f"the broker's max_packet_size ({limit}) is above ours ({self._max_packet} bytes): it would drop "
+                "larger messages without a word; set max_packet_size in mosquitto.conf or broker.max_packet_kb"
             )
         # Asked for each time: a broker that lost the session answers "not present", one that kept it does no harm.
         # Retained messages come only with a new subscription, and are marked as such (retain_as_published off).
@@ -235,7 +236,7 @@ class Session:
         self._was_present = False
 
     async def run(self) -> None:
-        """Connect, and connect again when the connection ends, until `stop`. Raises DravaError where that is pointless."""
+        """Connect, and connect again when the connection ends, until `stop`. Raises DravaError if that is in vain."""
         failures = 0
         sudden: list[float] = []
         loop = asyncio.get_running_loop()
@@ -269,16 +270,15 @@ class Session:
             return Connection(self.broker, self.client_id, self._password, self.filters, self)
 
         try:
-            _, connection = await loop.create_connection(make, place.hostname, port, ssl=self._tls)
+            _, connection = await loop.create_connection(make, place.hostname or "127.0.0.1", port, ssl=self._tls)
         except OSError as error:
             return str(error), False
         self._connection = connection
-        stopping = asyncio.ensure_future(self._stop.wait())
+        stopping: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
         try:
             while not connection.ended.done() and not self._stop.is_set():
-                done, _ = await asyncio.wait(
-                    {stopping, connection.ended}, timeout=KEEP_ALIVE / 2, return_when=asyncio.FIRST_COMPLETED
-                )
+                either: set[asyncio.Future[Any]] = {stopping, connection.ended}
+                done, _ = await asyncio.wait(either, timeout=KEEP_ALIVE / 2, return_when=asyncio.FIRST_COMPLETED)
                 if not done:
                     connection.ping()
         finally:

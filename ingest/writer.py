@@ -13,13 +13,14 @@ from catalog import registry as registry_tables
 from catalog.store import Store
 from ingest import balance
 from ingest.decode import WHOLE, Batch, Refusal, decode, with_ids
-from ingest.identity import DUPLICATE, REVISED, STORED, FamilyState, judge
+from ingest.identity import DUPLICATE, STORED, FamilyState, judge
 from ingest.journal import Reader, Row
 from ingest.known import Known
 from ingest.normalise import DAY_US, Normalised, normalise
 from ingest.route import Router
-from lake.commit import Days, Lake, micros
-from lake.tables import QUARANTINE, RAW_MESSAGES, family_schema
+from lake.commit import Days, Lake
+from lake.tables import MESSAGE_COUNTS, QUARANTINE, RAW_MESSAGES, READING_COUNTS, family_schema
+from schemas.clock import micros
 from schemas.reasons import TEXTS, Reason
 from schemas.settings import Home
 from schemas.vocabulary import families
@@ -32,7 +33,7 @@ JOURNAL_BITS = 44  # message_id: the journal's number above, the message's numbe
 class Work:
     """A batch, decided: what each table receives, and the marks that follow once it is published."""
 
-    tables: dict[str, dict[str, pa.Table]] = field(default_factory=dict)
+    tables: dict[str, Days] = field(default_factory=dict)
     revised: list[tuple[str, str]] = field(default_factory=list)
     dirty: list[tuple[str, str, str]] = field(default_factory=list)
     learnt: dict[str, pl.DataFrame] = field(default_factory=dict)
@@ -57,7 +58,7 @@ class Writer:
         self._states = {name: FamilyState(family) for name, family in families().items()}
 
     def commit_from(self, journal: Reader, limit: int) -> dict[str, int]:
-        """Publish the next rows of a journal, up to about `limit` messages. Returns counts; empty where nothing waits."""
+        """Publish the next rows of a journal, up to about `limit` messages. No counts: nothing waited."""
         with self.lake.exclusive():
             at = plans.position(self.store, journal.uuid)
             rows = journal.read(at.row, limit)
@@ -122,7 +123,7 @@ class Writer:
             work.tables["quarantine"] = quarantine(batch, "held")
         if not replayed:
             work.tables["raw_messages"] = _raw(table)
-        work.counts = {name: int(sheet[name].sum()) for name in (*balance.MESSAGE_COUNTS, *balance.READING_COUNTS)}
+        work.counts = {name: int(sheet[name].sum()) for name in (*MESSAGE_COUNTS, *READING_COUNTS)}
         return work
 
     def _keep(self, name: str, rows: pl.DataFrame, work: Work, states: dict[str, list[pl.DataFrame]]) -> None:

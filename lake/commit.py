@@ -22,18 +22,13 @@ from lake.delta import Delta
 from lake.files import write_parquet
 from lake.publish import Publisher
 from lake.tables import tables
+from schemas.clock import micros
 from schemas.errors import DravaError
 from schemas.settings import Home
 from schemas.steps import reached
 
 Clock = Callable[[], datetime]
 Days = Mapping[str, pa.Table]  # UTC day -> rows
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since 1970 UTC, exactly."""
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
 class Lake:
@@ -143,6 +138,12 @@ class Lake:
         self._publisher.refresh(self.snapshot)
         reached("published")
         return self.snapshot
+
+
+def refresh(home: Home, store: Store, clock: Clock) -> None:
+    """Show readers what the catalogue's small tables (registry, alarms) hold now."""
+    with Lake(home, store, clock).exclusive():
+        pass  # taking the lock completes what is pending and publishes
 
 
 def append_values(lake: Lake, values: pa.Table) -> int:

@@ -69,7 +69,7 @@ def _make(folder: Path) -> None:
 
 
 def _stats(rows: pa.Table) -> str:
-    """Delta statistics: the row count and the time range; ids stay out of the log so that erasure need not rewrite it."""
+    """Delta statistics: row count and time range; ids stay out of the log, so that erasure need not rewrite it."""
     stats: dict[str, Any] = {"numRecords": rows.num_rows}
     time = next((n for n in ("observed_at", "received_at") if n in rows.column_names), None)
     if time is not None and rows.num_rows:

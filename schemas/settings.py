@@ -4,8 +4,9 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -84,6 +85,14 @@ class Export(Section):
     purpose: str = ""
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("not a time zone; write it like Europe/Ljubljana") from None
+    return name
+
+
 class Settings(BaseSettings):
     """Everything a home can be told. Each setting is also a variable: `DRAVA_BROKER__URL`, `DRAVA_LANG`."""
 
@@ -94,7 +103,7 @@ class Settings(BaseSettings):
     municipality: Annotated[str, Field(pattern=NAME)] = "town"
     title: str = ""
     lang: Lang = "sl"
-    timezone: str = "Europe/Ljubljana"
+    timezone: Annotated[str, AfterValidator(_zone)] = "Europe/Ljubljana"
     lat: Annotated[float, Field(ge=-90, le=90)] = 46.42
     lon: Annotated[float, Field(ge=-180, le=180)] = 15.87
     broker: Broker = Broker()

@@ -1,67 +1,67 @@
 """Units of measure as UCUM codes, and their conversion to the one canonical unit of a measure."""
 
-from fractions import Fraction as F
+from fractions import Fraction
 
 # unit -> (dimension, factor, offset): canonical = value * factor + offset. Exact, so that decimals stay decimals.
-_UNITS: dict[str, tuple[str, F, F]] = {
-    "1": ("number", F(1), F(0)),
-    "%": ("ratio", F(1), F(0)),
-    "{fraction}": ("ratio", F(100), F(0)),
-    "Cel": ("temperature", F(1), F(0)),
-    "[degF]": ("temperature", F(5, 9), F(-160, 9)),
-    "K": ("temperature", F(1), F(-27315, 100)),
-    "m": ("length", F(1), F(0)),
-    "cm": ("length", F(1, 100), F(0)),
-    "mm": ("length", F(1, 1000), F(0)),
-    "km": ("length", F(1000), F(0)),
-    "m3": ("volume", F(1), F(0)),
-    "L": ("volume", F(1, 1000), F(0)),
-    "l": ("volume", F(1, 1000), F(0)),
-    "m3/h": ("flow", F(1), F(0)),
-    "L/h": ("flow", F(1, 1000), F(0)),
-    "l/h": ("flow", F(1, 1000), F(0)),
-    "L/s": ("flow", F(36, 10), F(0)),
-    "l/s": ("flow", F(36, 10), F(0)),
-    "L/min": ("flow", F(6, 100), F(0)),
-    "m3/s": ("flow", F(3600), F(0)),
-    "kPa": ("pressure", F(1), F(0)),
-    "Pa": ("pressure", F(1, 1000), F(0)),
-    "hPa": ("pressure", F(1, 10), F(0)),
-    "mbar": ("pressure", F(1, 10), F(0)),
-    "bar": ("pressure", F(100), F(0)),
-    "MPa": ("pressure", F(1000), F(0)),
-    "mm[Hg]": ("pressure", F(133322387415, 10**12), F(0)),
-    "kW.h": ("energy", F(1), F(0)),
-    "W.h": ("energy", F(1, 1000), F(0)),
-    "MW.h": ("energy", F(1000), F(0)),
-    "J": ("energy", F(1, 3600000), F(0)),
-    "kJ": ("energy", F(1, 3600), F(0)),
-    "MJ": ("energy", F(10, 36), F(0)),
-    "GJ": ("energy", F(10000, 36), F(0)),
-    "W": ("power", F(1), F(0)),
-    "kW": ("power", F(1000), F(0)),
-    "V": ("voltage", F(1), F(0)),
-    "mV": ("voltage", F(1, 1000), F(0)),
-    "A": ("current", F(1), F(0)),
-    "mA": ("current", F(1, 1000), F(0)),
-    "km/h": ("speed", F(1), F(0)),
-    "m/s": ("speed", F(36, 10), F(0)),
-    "s": ("time", F(1), F(0)),
-    "ms": ("time", F(1, 1000), F(0)),
-    "min": ("time", F(60), F(0)),
-    "h": ("time", F(3600), F(0)),
-    "d": ("time", F(86400), F(0)),
-    "kg": ("mass", F(1), F(0)),
-    "g": ("mass", F(1, 1000), F(0)),
-    "t": ("mass", F(1000), F(0)),
-    "deg": ("angle", F(1), F(0)),
-    "mg/L": ("concentration", F(1), F(0)),
-    "ug/L": ("concentration", F(1, 1000), F(0)),
-    "uS/cm": ("conductivity", F(1), F(0)),
-    "[pH]": ("acidity", F(1), F(0)),
-    "[NTU]": ("turbidity", F(1), F(0)),
-    "{vehicle}": ("vehicles", F(1), F(0)),
-    "{pulse}": ("pulses", F(1), F(0)),
+_UNITS: dict[str, tuple[str, Fraction, Fraction]] = {
+    "1": ("number", Fraction(1), Fraction(0)),
+    "%": ("ratio", Fraction(1), Fraction(0)),
+    "{fraction}": ("ratio", Fraction(100), Fraction(0)),
+    "Cel": ("temperature", Fraction(1), Fraction(0)),
+    "[degF]": ("temperature", Fraction(5, 9), Fraction(-160, 9)),
+    "K": ("temperature", Fraction(1), Fraction(-27315, 100)),
+    "m": ("length", Fraction(1), Fraction(0)),
+    "cm": ("length", Fraction(1, 100), Fraction(0)),
+    "mm": ("length", Fraction(1, 1000), Fraction(0)),
+    "km": ("length", Fraction(1000), Fraction(0)),
+    "m3": ("volume", Fraction(1), Fraction(0)),
+    "L": ("volume", Fraction(1, 1000), Fraction(0)),
+    "l": ("volume", Fraction(1, 1000), Fraction(0)),
+    "m3/h": ("flow", Fraction(1), Fraction(0)),
+    "L/h": ("flow", Fraction(1, 1000), Fraction(0)),
+    "l/h": ("flow", Fraction(1, 1000), Fraction(0)),
+    "L/s": ("flow", Fraction(36, 10), Fraction(0)),
+    "l/s": ("flow", Fraction(36, 10), Fraction(0)),
+    "L/min": ("flow", Fraction(6, 100), Fraction(0)),
+    "m3/s": ("flow", Fraction(3600), Fraction(0)),
+    "kPa": ("pressure", Fraction(1), Fraction(0)),
+    "Pa": ("pressure", Fraction(1, 1000), Fraction(0)),
+    "hPa": ("pressure", Fraction(1, 10), Fraction(0)),
+    "mbar": ("pressure", Fraction(1, 10), Fraction(0)),
+    "bar": ("pressure", Fraction(100), Fraction(0)),
+    "MPa": ("pressure", Fraction(1000), Fraction(0)),
+    "mm[Hg]": ("pressure", Fraction(133322387415, 10**12), Fraction(0)),
+    "kW.h": ("energy", Fraction(1), Fraction(0)),
+    "W.h": ("energy", Fraction(1, 1000), Fraction(0)),
+    "MW.h": ("energy", Fraction(1000), Fraction(0)),
+    "J": ("energy", Fraction(1, 3600000), Fraction(0)),
+    "kJ": ("energy", Fraction(1, 3600), Fraction(0)),
+    "MJ": ("energy", Fraction(10, 36), Fraction(0)),
+    "GJ": ("energy", Fraction(10000, 36), Fraction(0)),
+    "W": ("power", Fraction(1), Fraction(0)),
+    "kW": ("power", Fraction(1000), Fraction(0)),
+    "V": ("voltage", Fraction(1), Fraction(0)),
+    "mV": ("voltage", Fraction(1, 1000), Fraction(0)),
+    "A": ("current", Fraction(1), Fraction(0)),
+    "mA": ("current", Fraction(1, 1000), Fraction(0)),
+    "km/h": ("speed", Fraction(1), Fraction(0)),
+    "m/s": ("speed", Fraction(36, 10), Fraction(0)),
+    "s": ("time", Fraction(1), Fraction(0)),
+    "ms": ("time", Fraction(1, 1000), Fraction(0)),
+    "min": ("time", Fraction(60), Fraction(0)),
+    "h": ("time", Fraction(3600), Fraction(0)),
+    "d": ("time", Fraction(86400), Fraction(0)),
+    "kg": ("mass", Fraction(1), Fraction(0)),
+    "g": ("mass", Fraction(1, 1000), Fraction(0)),
+    "t": ("mass", Fraction(1000), Fraction(0)),
+    "deg": ("angle", Fraction(1), Fraction(0)),
+    "mg/L": ("concentration", Fraction(1), Fraction(0)),
+    "ug/L": ("concentration", Fraction(1, 1000), Fraction(0)),
+    "uS/cm": ("conductivity", Fraction(1), Fraction(0)),
+    "[pH]": ("acidity", Fraction(1), Fraction(0)),
+    "[NTU]": ("turbidity", Fraction(1), Fraction(0)),
+    "{vehicle}": ("vehicles", Fraction(1), Fraction(0)),
+    "{pulse}": ("pulses", Fraction(1), Fraction(0)),
 }
 
 
@@ -70,13 +70,13 @@ def known(unit: str) -> bool:
     return unit in _UNITS
 
 
-def conversion(source: str, target: str) -> tuple[F, F] | None:
+def conversion(source: str, target: str) -> tuple[Fraction, Fraction] | None:
     """Give (factor, offset) with target = source * factor + offset, or None where the dimensions differ.
 
     Codes are UCUM, case-sensitive, except that `l` is taken for `L`.
     """
     if source == target:
-        return F(1), F(0)
+        return Fraction(1), Fraction(0)
     if source not in _UNITS or target not in _UNITS:
         return None
     source_dimension, source_factor, source_offset = _UNITS[source]
@@ -95,4 +95,4 @@ def convert(value: float, source: str, target: str) -> float | None:
     if factor == 1 and offset == 0:
         return value
     # decimal text, not the binary expansion: 0.1 L is 1/10000 m3 exactly
-    return float(F(str(value)) * factor + offset)
+    return float(Fraction(str(value)) * factor + offset)

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from ingest.codecs.record import Decoded, Reading, Rejected, epoch_us
+from ingest.codecs.record import Decoded, Reading, Rejected, epoch_us, too_deep
+from ingest.topics import is_gateway
 from schemas.reasons import Reason
 
 MAX_ELEMENTS = 10_000
@@ -27,6 +28,8 @@ def decode(topic: str, payload: bytes) -> Decoded:
         document = msgspec.json.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return Rejected(Reason.NOT_JSON, str(error)[:200])
+    if too_deep(document):
+        return Rejected(Reason.WRONG_SHAPE, "nested too deeply")
     if isinstance(document, dict):
         found = _reading(topic, document, history=False)
         return found if isinstance(found, Rejected) else [found]
@@ -54,11 +57,6 @@ def elements(payload: bytes) -> list[bytes]:
 def _named(element: object) -> str:
     name = (element.get("device") or element.get("device_id")) if isinstance(element, dict) else None
     return name if isinstance(name, str) else ""
-
-
-def is_gateway(levels: list[str]) -> bool:
-    """Whether a topic, split at its slashes, is one on which a gateway speaks for devices."""
-    return len(levels) == 4 and levels[1] == "gateway"  # noqa: PLR2004 - municipality/gateway/ID/telemetry
 
 
 def _reading(topic: str, fields: dict[str, Any], *, history: bool) -> Reading | Rejected:

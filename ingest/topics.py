@@ -1,0 +1,28 @@
+"""MQTT topics: which ones we listen to, and whether a filter matches one."""
+
+from collections.abc import Sequence
+
+from schemas.settings import Settings
+
+
+def filters(settings: Settings) -> list[str]:
+    """The topic filters that a receiver of this municipality subscribes to."""
+    return [f"{settings.municipality}/+/+/telemetry", *(route.filter for route in settings.route)]
+
+
+def matches(pattern: str, levels: Sequence[str]) -> bool:
+    """Whether an MQTT topic filter matches a topic (split at its slashes)."""
+    parts = pattern.split("/")
+    if parts[0] == "$share":
+        parts = parts[2:]
+    for place, part in enumerate(parts):
+        if part == "#":
+            return True
+        if place >= len(levels) or part not in ("+", levels[place]):
+            return False
+    return len(parts) == len(levels)
+
+
+def is_gateway(levels: Sequence[str]) -> bool:
+    """Whether a topic is one on which a gateway speaks for devices: municipality/gateway/ID/telemetry."""
+    return len(levels) == 4 and levels[1] == "gateway"  # noqa: PLR2004 - four levels
