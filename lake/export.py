@@ -181,7 +181,9 @@ def _write(
     return write_lines(out, header, _joined(chain([lines], rest), progress, BATCH)[1], kind)
 
 
-def _joined(relations: Iterator[Any], progress: Callable[[int], object]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+def _joined(
+    relations: Iterator[Any], progress: Callable[[int], object], rows: int
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """All relations as one stream: (columns, batches)."""
     schema, batches = stream(next(relations), rows)
 

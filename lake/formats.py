@@ -110,7 +110,7 @@ def _excel(columns: Sequence[tuple[str, str, str]], zone: str) -> tuple[list[str
             cells.append(f"coalesce(replace({text}, '.', ','), '')")
         elif _is_text(type_):
             formula = f"left(ltrim({text}, {_BLANKS}), 1) IN {_FORMULA}"
-            harmless = f"CASE WHEN {formula} THEN ''''' || {text} ELSE {text} END"
+            harmless = f"CASE WHEN {formula} THEN '''' || {text} ELSE {text} END"
             cells.append(_quoted(f"({harmless})", type_, ";"))
         else:
             cells.append(f"coalesce({text}, '')")
