@@ -51,7 +51,7 @@ class Example(Strict):
     title: str
     as_of: datetime
     given: dict[str, Rows]
-    expect: list[dict[str, Any]] = []  # nothing is to come out
+    expect: tuple[dict[str, Any], ...] = ()  # nothing is to come out
 
 
 class Says(Strict):

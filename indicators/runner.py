@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import polars as pl
 import pyarrow as pa
 
 from indicators.frame import Cursor, Terms, frame
@@ -28,6 +29,8 @@ VALUES = pa.schema(
         ("computed_at", pa.timestamp("us", "UTC")),
     ]
 )
+DIGITS = 9  # sums of floats differ behind them from run to run
+_ROUNDED = ("value", "numerator", "denominator", "coverage", "estimated_share")
 
 
 def run_indicators(
@@ -43,13 +46,23 @@ def run_indicators(
     return pa.concat_tables(tables) if tables else VALUES.empty_table()
 
 
+def changed_values(connection: Cursor, values: pa.Table) -> pa.Table:
+    """Those of the values that the snapshot's `indicator_values` does not hold already, exactly so."""
+    same = [name for name in VALUES.names if name not in ("snapshot_id", "computed_at", "unit")]
+    known = connection.sql(f"SELECT {', '.join(same)} FROM indicator_values").to_arrow_table()
+    stored = pl.DataFrame(pa.table([known[name].cast(VALUES.field(name).type) for name in same], names=same))
+    fresh = pl.DataFrame(values).join(stored, on=same, how="anti", nulls_equal=True)
+    return fresh.to_arrow().cast(VALUES)
+
+
 def reads(wanted: Sequence[Pack]) -> list[str]:
     """Every table that one of these packs reads."""
     return sorted({name for pack in wanted for name in pack.reads})
 
 
 def _values(connection: Cursor, pack: Pack, as_of: datetime, snapshot_id: int) -> pa.Table:
-    found = connection.sql(f"SELECT {', '.join(pack.columns)} FROM ({pack.sql})").to_arrow_table()
+    asked = ", ".join(f"round({name}, {DIGITS}) AS {name}" if name in _ROUNDED else name for name in pack.columns)
+    found = connection.sql(f"SELECT {asked} FROM ({pack.sql})").to_arrow_table()
     constant = {
         "indicator": pack.id,
         "version": pack.version,

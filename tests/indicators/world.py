@@ -1,10 +1,13 @@
 """A small world for the tests of indicators and detectors: the tables of a snapshot, in memory, filled row by row."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+
+from devices.simulate import City
 
 from schemas.vocabulary import families
 
@@ -19,7 +22,8 @@ READING = {
     "seq": "BIGINT",
 }
 SMALL = {
-    "things": "thing_id VARCHAR, family VARCHAR, area_id VARCHAR, lat DOUBLE, lon DOUBLE, title VARCHAR, attributes VARCHAR",
+    "things": "thing_id VARCHAR, family VARCHAR, area_id VARCHAR, lat DOUBLE, lon DOUBLE, title VARCHAR, "
+    "attributes VARCHAR",
     "devices": "device_id VARCHAR, family VARCHAR, model VARCHAR, gateway VARCHAR, factors VARCHAR",
     "assignments": "device_id VARCHAR, thing_id VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ, "
     "start_register DECIMAL(18,6), end_register DECIMAL(18,6)",
@@ -76,3 +80,30 @@ def registers(connection: duckdb.DuckDBPyConnection, device: str, points: list[t
         "water_meter",
         [{"device_id": device, "observed_at": at, "volume_total_m3": value} for at, value in points],
     )
+
+
+_COLUMNS = {"device_id", "family", "thing_id", "area", "lat", "lon", "model", "gateway", "valid_from", "title"}
+
+
+def settle(connection: duckdb.DuckDBPyConnection, place: City) -> None:
+    """A simulated city's registry and all its readings, as ingestion would have stored them."""
+    rows = [{name: value for name, value in row.items() if value} for row in place.registrations]
+    things = [
+        {
+            "thing_id": row["thing_id"],
+            "family": row["family"],
+            "area_id": row["area"],
+            "title": row["title"],
+            "attributes": json.dumps({name: value for name, value in row.items() if name not in _COLUMNS}),
+        }
+        for row in rows
+    ]
+    put(connection, "things", pa.Table.from_pylist(things))
+    put(connection, "areas", pa.Table.from_pylist([{k: v or None for k, v in area.items()} for area in place.areas]))
+    for table, names in (
+        ("devices", ("device_id", "family", "gateway")),
+        ("assignments", ("device_id", "thing_id", "valid_from")),
+    ):
+        put(connection, table, pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows]))
+    for family in families():
+        put(connection, family, place.readings(family))

@@ -73,9 +73,13 @@ def test_readings_that_failed_their_tests_are_not_booked():
 def test_an_exchange_books_by_its_start_and_end_registers():
     connection = empty()
     change = START + 3 * HOUR + timedelta(minutes=30)
-    meter(connection, "house", "old", START, valid_to=change, start_register=Decimal(100), end_register=Decimal("103.6"))
+    meter(
+        connection, "house", "old", START, valid_to=change, start_register=Decimal(100), end_register=Decimal("103.6")
+    )
     meter(connection, "house", "new", change, start_register=Decimal("0.25"))
-    registers(connection, "old", hours([100, 101, 102, 103, 777]))  # what it says after the exchange is not this house's
+    registers(
+        connection, "old", hours([100, 101, 102, 103, 777])
+    )  # what it says after the exchange is not this house's
     registers(connection, "new", hours([1, 2], START + 4 * HOUR))
     assert sum(booked(connection)) == Decimal("3.6") + Decimal("1.75")
     assert all(isinstance(v, Decimal) for v in booked(connection))
@@ -99,7 +103,9 @@ def test_a_day_inside_a_gap_is_interpolated_and_marked():
     meter(connection, "house", "m1", "2026-01-01T00:00:00Z")
     midnight = datetime(2026, 3, 1, 23, tzinfo=UTC)  # local midnight in winter
     registers(connection, "m1", [(midnight, 0), (midnight + 36 * HOUR, 36), (midnight + 48 * HOUR, 60)])
-    rows = connection.execute("SELECT volume_m3, estimated, coverage FROM consumption_daily ORDER BY local_date").fetchall()
+    rows = connection.execute(
+        "SELECT volume_m3, estimated, coverage FROM consumption_daily ORDER BY local_date"
+    ).fetchall()
     assert rows == [(Decimal(24), True, 1.0), (Decimal(36), True, 1.0)]
 
 
@@ -112,9 +118,7 @@ def test_a_step_of_an_hour_across_midnight_is_shared_without_a_mark():
     assert rows == [(Decimal("0.25"), False), (Decimal("0.75"), False)]
 
 
-register_steps = st.lists(
-    st.tuples(st.integers(1, 200_000), st.integers(0, 5_000_000)), min_size=2, max_size=12
-)
+register_steps = st.lists(st.tuples(st.integers(1, 200_000), st.integers(0, 5_000_000)), min_size=2, max_size=12)
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,0 +1,84 @@
+"""Alarms as the catalogue keeps them: one row per condition, revised in one transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from catalog.store import Store, alarms, meta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_VERSION = "alarms_version"  # readers publish the small tables anew when it grows
+_TIMES = ("since", "until", "computed_at")
+STATES = ("open", "acknowledged", "closed", "retracted")
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One condition at one place: where, since when, how much, and the numbers that show it."""
+
+    alarm_id: str
+    detector: str
+    kind: str
+    thing_id: str | None
+    device_id: str | None
+    area_id: str | None
+    severity: str
+    state: str
+    since: datetime
+    until: datetime | None
+    litres_per_hour: float | None
+    volume_m3: float | None
+    eur: float | None
+    evidence: dict[str, Any]
+    snapshot_id: int
+    computed_at: datetime
+
+    @property
+    def subject(self) -> str:
+        """What the alarm is about: a thing, a device, or an area."""
+        return self.thing_id or self.device_id or self.area_id or ""
+
+
+def revise(store: Store, decide: Callable[[Sequence[Alarm]], Sequence[Alarm]]) -> int:
+    """Show `decide` every alarm and write those it gives back (new or changed), all in one transaction.
+
+    Gives how many were written.
+    """
+    with store.begin() as db:
+        version = _held(db)
+        changed = decide(_all(db))
+        if changed:
+            ids = [alarm.alarm_id for alarm in changed]
+            db.execute(delete(alarms).where(alarms.c.alarm_id.in_(ids)))
+            db.execute(alarms.insert(), [_row(alarm) for alarm in changed])
+            db.execute(meta.update().where(meta.c.key == _VERSION).values(value=str(version + 1)))
+        return len(changed)
+
+
+def _held(db: Connection) -> int:
+    """The version of the alarms. Written first, so that two runs at once take turns."""
+    insert = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
+    start = insert(meta).values(key=_VERSION, value="0")
+    db.execute(start.on_conflict_do_update(index_elements=["key"], set_={"value": meta.c.value}))
+    return int(db.execute(select(meta.c.value).where(meta.c.key == _VERSION)).scalar_one())
+
+
+def _all(db: Connection) -> list[Alarm]:
+    rows = db.execute(select(alarms).order_by(alarms.c.since, alarms.c.alarm_id)).mappings()
+    return [Alarm(**{name: _read(name, value) for name, value in row.items()}) for row in rows]
+
+
+def _read(name: str, value: Any) -> Any:
+    return _EPOCH + timedelta(microseconds=value) if name in _TIMES and value is not None else value
+
+
+def _row(alarm: Alarm) -> dict[str, Any]:
+    return {name: _written(value) for name, value in asdict(alarm).items()}
+
+
+def _written(value: Any) -> Any:
+    return (value - _EPOCH) // timedelta(microseconds=1) if isinstance(value, datetime) else value

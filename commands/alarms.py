@@ -1,0 +1,121 @@
+"""`drava alarms`: the list of what is wrong, and one alarm with its numbers, its baseline and a small chart."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import typer
+
+from catalog.alarms import Alarm
+from commands.context import Context, Json, context, show_json, show_rows
+from indicators.telling import tell, what
+from lake.query import open_snapshot
+from schemas.errors import DravaError
+from schemas.settings import Lang
+
+State = Literal["open", "acknowledged", "closed", "retracted", "all"]
+Language = Annotated[Lang | None, typer.Option(help="Language of the texts; default: that of the home.")]
+_LABELS = 10  # columns of the labels beside the text of an alarm
+
+
+def add(app: typer.Typer) -> None:
+    """Put the commands of this topic on the command line."""
+    alarms = typer.Typer(no_args_is_help=True, help="What the detectors found.")
+    alarms.command("list")(list_alarms)
+    alarms.command("show")(show)
+    app.add_typer(alarms, name="alarms")
+
+
+def list_alarms(
+    ctx: typer.Context,
+    state: Annotated[State | None, typer.Option(help="Only this state; default: all but retracted.")] = None,
+    lang: Language = None,
+    as_json: Json = False,
+) -> None:
+    """List the alarms, the newest last."""
+    run = context(ctx)
+    to = lang or run.home.settings.lang
+    zone = ZoneInfo(run.home.settings.timezone)
+    wanted = (
+        {state} if state not in (None, "all") else {"open", "acknowledged", "closed", *(["retracted"] if state else [])}
+    )
+    found = [(alarm, places) for alarm, places in _stored(run) if alarm.state in wanted]
+    if as_json:
+        show_json([_plain(alarm, places) for alarm, places in found])
+        return
+    rows = [
+        {
+            "alarm_id": alarm.alarm_id,
+            "state": alarm.state,
+            "severity": alarm.severity,
+            "what": what(alarm.detector, alarm.kind, to),
+            "where": ", ".join(place for place in places if place) or alarm.subject,
+            "since": f"{alarm.since.astimezone(zone):%Y-%m-%d %H:%M}",
+            "L/h": alarm.litres_per_hour,
+            "m3": alarm.volume_m3,
+            "EUR": alarm.eur,
+        }
+        for alarm, places in found
+    ]
+    show_rows(rows, as_json=False)
+
+
+def show(
+    ctx: typer.Context,
+    alarm_id: Annotated[str, typer.Argument(metavar="ID", help="As in drava alarms list; its beginning is enough.")],
+    lang: Language = None,
+    as_json: Json = False,
+) -> None:
+    """Show one alarm: what, where, since when, how much, why; then the numbers behind it."""
+    run = context(ctx)
+    alarm, places = _one(run, alarm_id)
+    if as_json:
+        show_json(_plain(alarm, places))
+        return
+    told = tell(alarm, places, ZoneInfo(run.home.settings.timezone), lang or run.home.settings.lang)
+    sys.stdout.write(f"{told.title}  [{alarm.severity}]  {alarm.alarm_id}\n")
+    for label, text in told.lines:
+        sys.stdout.write(f"  {label + ':':<{_LABELS}}{_printable(text)}\n")
+    numbers = {name: value for name, value in alarm.evidence.items() if name != "chart"}
+    sys.stdout.write(f"\n  {alarm.detector}, snapshot {alarm.snapshot_id}, {alarm.computed_at:%FT%TZ}\n")
+    for name, value in numbers.items():
+        sys.stdout.write(f"  {name:<22}{value}\n")
+    chart = alarm.evidence.get("chart") or []
+    if chart:
+        sys.stdout.write(f"  {'chart':<22}{' '.join('–' if v is None else f'{v:g}' for v in chart)}\n")
+
+
+def _one(run: Context, alarm_id: str) -> tuple[Alarm, tuple[str | None, str | None]]:
+    found = [row for row in _stored(run) if row[0].alarm_id.startswith(alarm_id)]
+    if not found:
+        raise DravaError(f"there is no alarm {alarm_id!r}", "drava alarms list --state all names them")
+    if len(found) > 1 and found[0][0].alarm_id != alarm_id:
+        raise DravaError(f"{len(found)} alarms begin with {alarm_id!r}", "Write more of the id")
+    return found[0]
+
+
+def _stored(run: Context) -> list[tuple[Alarm, tuple[str | None, str | None]]]:
+    """Every alarm of the newest snapshot with the titles of its thing and its area."""
+    names = [name for name in Alarm.__dataclass_fields__ if name != "evidence"]
+    columns = ", ".join(f"a.{name}" for name in names)
+    with open_snapshot(run.home.path, settings=run.home.settings, tables=["alarms", "things", "areas"]) as connection:
+        rows = connection.execute(
+            f"""SELECT {columns}, a.evidence, t.title, r.title
+            FROM alarms AS a LEFT JOIN things AS t ON t.thing_id = a.thing_id
+            LEFT JOIN areas AS r ON r.area_id = coalesce(a.area_id, t.area_id) ORDER BY a.since, a.alarm_id"""
+        ).fetchall()
+    return [(_alarm(names, row), (row[-2], row[-1])) for row in rows]
+
+
+def _alarm(names: list[str], row: tuple[Any, ...]) -> Alarm:
+    return Alarm(**dict(zip(names, row, strict=False)), evidence=json.loads(row[len(names)] or "{}"))
+
+
+def _plain(alarm: Alarm, places: tuple[str | None, str | None]) -> dict[str, Any]:
+    return {**asdict(alarm), "thing_title": places[0], "area_title": places[1]}
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -1,0 +1,188 @@
+"""`drava indicators`, `drava detectors`, `drava alarms`: what the city asks, what is wrong, and why we think so."""
+
+import sys
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+
+from catalog.alarms import Alarm, revise
+from commands import alarms
+from commands.context import Context, Json, context, show_json, show_rows
+from indicators.alarms import reconcile
+from indicators.detect import run_detectors
+from indicators.header import Kind, Pack, chosen, packs
+from indicators.runner import changed_values, run_indicators
+from indicators.telling import what
+from lake.commit import Lake, append_values
+from lake.query import open_found
+from lake.snapshot import find
+from schemas.settings import Home, Lang
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these; default: all.")]
+Language = Annotated[Lang | None, typer.Option(help="Language of the texts; default: that of the home.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Put the commands of this topic on the command line."""
+    indicators = typer.Typer(no_args_is_help=True, help="Numbers that the city asks for, each with its meaning.")
+    indicators.command("list")(list_indicators)
+    indicators.command("run")(run)
+    indicators.command("explain")(explain)
+    app.add_typer(indicators, name="indicators")
+    detectors = typer.Typer(no_args_is_help=True, help="What looks for leaks, open hydrants, dark lamps, …")
+    detectors.command("list")(list_detectors)
+    detectors.command("run")(detect)
+    detectors.command("explain")(explain)
+    app.add_typer(detectors, name="detectors")
+    alarms.add(app)
+
+
+def language(run: Context, wanted: Lang | None) -> Lang:
+    """The language of texts: as wanted, or that of the home where there is one."""
+    return wanted or (run.home.settings.lang if run.path else "en")
+
+
+def list_indicators(ctx: typer.Context, lang: Language = None, as_json: Json = False) -> None:
+    """List the indicators."""
+    _list(context(ctx), "indicator", lang, as_json=as_json)
+
+
+def list_detectors(ctx: typer.Context, lang: Language = None, as_json: Json = False) -> None:
+    """List the detectors."""
+    _list(context(ctx), "detector", lang, as_json=as_json)
+
+
+def _list(run: Context, kind: Kind, lang: Lang | None, *, as_json: bool) -> None:
+    to = language(run, lang)
+    rows = [
+        {
+            "id": pack.id,
+            "version": pack.version,
+            "title": pack.title.to(to),
+            **({"unit": pack.unit} if kind == "indicator" else {}),
+            "grain": pack.grain,
+            "cadence": pack.cadence,
+        }
+        for pack in packs(kind).values()
+    ]
+    show_rows(rows, as_json=as_json)
+
+
+def run(ctx: typer.Context, ids: Ids = None, as_json: Json = False) -> None:
+    """Compute indicators over the newest snapshot and store the values that are new or have changed."""
+    shared = context(ctx)
+    home, as_of = shared.home, shared.now()
+    chosen("indicator", ids)
+    snapshot = find(home.path)
+    with open_found(home.path, snapshot, settings=home.settings, limited=False) as connection:
+        values = run_indicators(connection, as_of=as_of, settings=home.settings, snapshot_id=snapshot.id, ids=ids)
+        fresh = changed_values(connection, values)
+    if fresh.num_rows:
+        append_values(Lake(home, shared.store, shared.clock), fresh)
+    computed, new = Counter(values["indicator"].to_pylist()), Counter(fresh["indicator"].to_pylist())
+    rows = [
+        {"indicator": pack.id, "unit": pack.unit, "values": computed[pack.id], "new_or_changed": new[pack.id]}
+        for pack in chosen("indicator", ids)
+    ]
+    show_rows(rows, as_json=as_json)
+
+
+def detect(ctx: typer.Context, ids: Ids = None, lang: Language = None, as_json: Json = False) -> None:
+    """Look for conditions in the newest snapshot; open, update, close and retract alarms."""
+    shared = context(ctx)
+    home, as_of = shared.home, shared.now()
+    detectors = [pack.id for pack in chosen("detector", ids)]
+    snapshot = find(home.path)
+    with open_found(home.path, snapshot, settings=home.settings, limited=False) as connection:
+        found = run_detectors(connection, as_of=as_of, settings=home.settings, ids=ids)
+    changed: list[Alarm] = []
+
+    def decide(known: Any) -> list[Alarm]:
+        changed[:] = reconcile(known, found, detectors=detectors, as_of=as_of, snapshot_id=snapshot.id)
+        return changed
+
+    if revise(shared.store, decide):
+        _publish(home, shared)
+    to = language(shared, lang)
+    rows = [
+        {
+            "alarm_id": alarm.alarm_id,
+            "state": alarm.state,
+            "severity": alarm.severity,
+            "what": what(alarm.detector, alarm.kind, to),
+            "subject": alarm.subject,
+            "since": alarm.since,
+        }
+        for alarm in changed
+    ]
+    show_rows(rows, as_json=as_json)
+    if not as_json:
+        sys.stdout.write(f"{found.num_rows} conditions found, {len(changed)} alarms new or changed\n")
+
+
+def _publish(home: Home, shared: Context) -> None:
+    """Show readers the alarms as they are now."""
+    with Lake(home, shared.store, shared.clock).exclusive():
+        pass
+
+
+def explain(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="ID", help="As in the list.")],
+    lang: Language = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a number or an alarm means: its text, inputs, coverage, an example, and its SQL."""
+    shared = context(ctx)
+    kind: Kind = "detector" if ctx.parent and ctx.parent.info_name == "detectors" else "indicator"
+    pack = chosen(kind, [name])[0]
+    to = language(shared, lang)
+    told = {**described(pack, to), **({"computed": computed(shared, pack)} if shared.path else {})}
+    if as_json:
+        show_json({**told, "sql": pack.sql})
+        return
+    for key, value in told.items():
+        sys.stdout.write(f"{key:<11}{_text(value)}\n")
+    sys.stdout.write(f"\n{pack.sql}\n")
+
+
+def described(pack: Pack, lang: Lang) -> dict[str, Any]:
+    """The texts of a pack."""
+    told = {
+        "id": f"{pack.id} (version {pack.version})",
+        "title": pack.title.to(lang),
+        "meaning": pack.meaning.to(lang),
+        "unit": pack.unit,
+        "grain": pack.grain,
+        "cadence": pack.cadence,
+        "inputs": list(pack.reads),
+        "references": list(pack.references),
+        "examples": [example.title for example in pack.example],
+    }
+    return {key: value for key, value in told.items() if value}
+
+
+def computed(shared: Context, pack: Pack) -> dict[str, Any]:
+    """How many values (or alarms) are stored, for which periods, and how well they are covered."""
+    home = shared.home
+    if pack.kind == "detector":
+        query, tables = "SELECT count(*) AS alarms FROM alarms WHERE detector = ?", ["alarms"]
+    else:
+        query, tables = _COVERAGE, ["indicator_values"]
+    with open_found(home.path, find(home.path), settings=home.settings, tables=tables) as connection:
+        done = connection.execute(query, [pack.id])
+        names = [column[0] for column in done.description]
+        return dict(zip(names, done.fetchone() or (), strict=True))
+
+
+_COVERAGE = """SELECT count(*) AS values, min(period_start) AS first, max(period_start) AS last,
+round(min(coverage), 3) AS lowest_coverage, round(avg(coverage), 3) AS mean_coverage, max(devices) AS devices,
+round(avg(estimated_share), 3) AS estimated_share, max(snapshot_id) AS snapshot
+FROM indicator_values WHERE indicator = ?"""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {part}" for key, part in value.items() if part is not None)
+    return "; ".join(str(part) for part in value) if isinstance(value, list) else str(value)
