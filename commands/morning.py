@@ -14,6 +14,7 @@ from indicators.frame import Cursor
 from indicators.header import packs
 from indicators.morning import MESSAGES, READINGS, Balance, Figure, Finding, Morning, text
 from indicators.morning_page import page
+from indicators.telling import what, why
 from lake.query import open_snapshot
 from schemas.settings import Home, Lang
 from schemas.vocabulary import families
@@ -77,18 +78,17 @@ def _rows(snapshot: Cursor, query: str, parameters: Sequence[object] = ()) -> li
 
 
 def _finding(alarm: Mapping[str, Any], lang: Lang) -> Finding:
-    says = packs("detector")[alarm["detector"]].says
     place = [alarm["thing_title"] or alarm["thing_id"], alarm["area_title"] or alarm["area_id"]]
     evidence = json.loads(alarm["evidence"] or "{}")
     return Finding(
         alarm_id=alarm["alarm_id"],
         kind=alarm["kind"],
-        title=says.what.to(lang) if says else alarm["kind"],
+        title=what(alarm["detector"], alarm["kind"], lang),
         where=", ".join(dict.fromkeys(part for part in place if part)),
         since=alarm["since"],
         until=alarm["until"],
         severity=alarm["severity"],
-        why=says.why.to(lang).format_map(alarm | evidence) if says else "",
+        why=why(alarm["detector"], {**alarm, **evidence}, lang),
         **{name: alarm[name] for name in _LOST},
     )
 
@@ -106,10 +106,15 @@ def _figures(snapshot: Cursor, lang: Lang) -> list[Figure]:
     )
     known = packs("indicator")
     return [
-        Figure(known[row["indicator"]].title.to(lang), row["place"], row["value"], row["unit"], _period(row, lang))
+        Figure(known[row["indicator"]].title.to(lang), _place(row, lang), row["value"], row["unit"], _period(row, lang))
         for row in newest
         if row["indicator"] in known
     ]
+
+
+def _place(row: Mapping[str, Any], lang: Lang) -> str:
+    family = families().get(row["subject_id"]) if row["subject_kind"] == "family" else None
+    return family.catalogue.title.to(lang) if family else str(row["place"])
 
 
 def _period(row: Mapping[str, Any], lang: Lang) -> str:

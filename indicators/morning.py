@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from indicators import words
@@ -169,11 +170,14 @@ class Morning:
         """A reason for quarantine in words."""
         return next((texts[self.lang] for reason, texts in TEXTS.items() if reason.value == name), name)
 
+    def bare(self, figure: Figure) -> str:
+        """An indicator value without its unit."""
+        return self.label("no_value") if figure.value is None else words.number(figure.value, self.lang)
+
     def value(self, figure: Figure) -> str:
         """An indicator value with its unit."""
-        if figure.value is None:
-            return self.label("no_value")
-        return f"{words.number(figure.value, self.lang)} {words.unit(figure.unit, self.lang)}".strip()
+        unit = "" if figure.value is None else words.unit(figure.unit, self.lang)
+        return f"{self.bare(figure)} {unit}".strip()
 
 
 def text(morning: Morning) -> str:
@@ -192,7 +196,7 @@ def _lines(morning: Morning) -> Iterator[str]:
     if morning.total:
         yield f"  {morning.label('total')}: {morning.total}"
     yield from ("", morning.label("figures"))
-    yield from _aligned([(f.title, f.where, morning.value(f), f.period) for f in morning.figures])
+    yield from _aligned([(title, values) for title, values in _figures(morning)])
     yield from ("", morning.label("kept"))
     yield from _aligned([(title, f"{morning.count(rows)} {morning.label('rows')}") for title, rows in morning.rows])
     yield from ("", morning.label("balance"))
@@ -210,6 +214,13 @@ def _finding(morning: Morning, n: int, finding: Finding) -> Iterator[str]:
         yield f"     {morning.label('loss' if finding.until is None else 'cost')}: {loss}"
     if finding.why:
         yield f"     {morning.label('why')}: {finding.why}"
+
+
+def _figures(morning: Morning) -> Iterator[tuple[str, str]]:
+    """One line for each indicator and period: its title, and its values side by side."""
+    for (title, unit, period), group in groupby(morning.figures, key=lambda f: (f.title, f.unit, f.period)):
+        values = " · ".join(f"{f.where} {morning.bare(f)}" for f in group)
+        yield title, f"{values} {words.unit(unit, morning.lang)}".rstrip() + f" ({period})"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

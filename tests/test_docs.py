@@ -1,11 +1,11 @@
-"""Docs are held against the program: every command, setting, reason and family stands in them, and what they say runs."""
+"""Docs are held against the program: every command, setting, reason and family is in them, and what they say runs."""
 
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 from pydantic import BaseModel
@@ -24,15 +24,18 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 MAIN = typer.main.get_command(app)
 
 
-def leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command that does something, with its words."""
-    subcommands = getattr(command, "commands", None)
-    if subcommands is None:
+    if not is_group(command):
         if not command.hidden:
             yield words, command
         return
-    for name, sub in subcommands.items():
-        yield from leaves(sub, (*words, name))
+    for name in command.list_commands(None):
+        yield from leaves(command.get_command(None, name), (*words, name))
+
+
+def is_group(command: Any) -> bool:
+    return hasattr(command, "list_commands")
 
 
 COMMANDS = dict(leaves(MAIN))
@@ -103,15 +106,15 @@ def pasted() -> list[str]:
 def test_a_command_line_of_the_readme_parses(line: str) -> None:
     """Its words name a command, and each of its options is one of that command's."""
     given = shlex.split(line)[1:]
-    command: click.Command = MAIN
+    command = MAIN
     path: list[str] = []
     options = {option for param in MAIN.params for option in param.opts}
-    while given and (subcommands := getattr(command, "commands", None)) is not None:
+    while given and is_group(command):
         word = given.pop(0)
         if word in options:
             given.pop(0)
             continue
-        command = subcommands[word]
+        command = command.get_command(None, word)
         path.append(word)
     known = {option for param in command.params for option in param.opts}
     assert {word for word in given if word.startswith("--")} <= known

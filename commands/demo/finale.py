@@ -127,14 +127,14 @@ def pasted(base: str, home: Path, morning: Morning, found: Sequence[Mapping[str,
     alarm = next((alarm for alarm in found if worst and alarm["alarm_id"] == worst.alarm_id), None)
     family = (alarm and alarm["family"]) or "district_meter"
     if alarm is None:
-        yield f"{base} sql {shlex.quote('SELECT family, count(*) FROM observations GROUP BY ALL')}"
+        yield f'{base} sql "SELECT family, count(*) FROM observations GROUP BY ALL"'
     else:
         yield f"{base} alarms show {alarm['alarm_id']}"
         question = (
             f"SELECT r.* FROM {family} AS r JOIN assignments USING (device_id) "
             f"WHERE thing_id = '{alarm['thing_id']}' ORDER BY observed_at DESC LIMIT 20"
         )
-        yield f"{base} sql {shlex.quote(question)}"
+        yield f'{base} sql "{question}"'
     first = (alarm["since"] if alarm else morning.at).astimezone(morning.zone).date() - timedelta(days=1)
     purpose = f" --purpose {shlex.quote(_PURPOSE[morning.lang])}" if families()[family].personal else ""
     yield f"{base} export {family} --format xlsx --from {first}{purpose}"

@@ -62,7 +62,7 @@ def test_says_in_slovenian_what_where_since_when_how_much_and_why() -> None:
         "     Zakaj: nočni pretok je 5,1 m³/h, prej 2,7 m³/h",
     ]
     assert "  Skupaj: 512 m³ · 615 €" in lines
-    assert "  Najmanjši nočni pretok  Mlinsko  5,10 m³/h    28. 2. 2026" in lines
+    assert "  Najmanjši nočni pretok  Mlinsko 5,10 · Stari trg 0,55 m³/h (28. 2. 2026)" in lines
     assert "  Vodomeri  80.640 vrstic" in lines
 
 
