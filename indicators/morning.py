@@ -219,8 +219,10 @@ def _finding(morning: Morning, n: int, finding: Finding) -> Iterator[str]:
 def _figures(morning: Morning) -> Iterator[tuple[str, str]]:
     """One line for each indicator and period: its title, and its values side by side."""
     for (title, unit, period), group in groupby(morning.figures, key=lambda f: (f.title, f.unit, f.period)):
-        values = " · ".join(f"{f.where} {morning.bare(f)}" for f in group)
-        yield title, f"{values} {words.unit(unit, morning.lang)}".rstrip() + f" ({period})"
+        figures = list(group)
+        values = " · ".join(f"{f.where} {morning.bare(f)}" for f in figures)
+        shown = words.unit(unit, morning.lang) if any(f.value is not None for f in figures) else ""
+        yield title, f"{values} {shown}".rstrip() + f" ({period})"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -44,7 +44,8 @@ MORNING = Morning(
     findings=[LAMP, HYDRANT, LEAK],
     figures=[
         Figure("Najmanjši nočni pretok", "Mlinsko", 5.104, "m3/h", "28. 2. 2026"),
-        Figure("Števec", "x", None, "%", ""),
+        Figure("Najmanjši nočni pretok", "Stari trg", 0.549, "m3/h", "28. 2. 2026"),
+        Figure("Popolnost", "Vodomeri", None, "%", "28. 2. 2026"),
     ],
     balance=BALANCE,
     rows=[("Vodomeri", 80640)],
@@ -63,6 +64,7 @@ def test_says_in_slovenian_what_where_since_when_how_much_and_why() -> None:
     ]
     assert "  Skupaj: 512 m³ · 615 €" in lines
     assert "  Najmanjši nočni pretok  Mlinsko 5,10 · Stari trg 0,55 m³/h (28. 2. 2026)" in lines
+    assert "  Popolnost               Vodomeri ni podatkov (28. 2. 2026)" in lines
     assert "  Vodomeri  80.640 vrstic" in lines
 
 
