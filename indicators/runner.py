@@ -8,27 +8,9 @@ import pyarrow as pa
 
 from indicators.frame import Cursor, Terms, frame
 from indicators.header import Pack, chosen
+from lake.tables import INDICATOR_VALUES as VALUES
 from schemas.settings import Settings
 
-VALUES = pa.schema(
-    [
-        ("indicator", pa.string()),
-        ("version", pa.int32()),
-        ("subject_kind", pa.string()),
-        ("subject_id", pa.string()),
-        ("period_start", pa.date32()),
-        ("period_end", pa.date32()),
-        ("value", pa.float64()),
-        ("unit", pa.string()),
-        ("numerator", pa.float64()),
-        ("denominator", pa.float64()),
-        ("coverage", pa.float64()),
-        ("devices", pa.int64()),
-        ("estimated_share", pa.float64()),
-        ("snapshot_id", pa.int64()),
-        ("computed_at", pa.timestamp("us", "UTC")),
-    ]
-)
 DIGITS = 9  # sums of floats differ behind them from run to run
 _ROUNDED = ("value", "numerator", "denominator", "coverage", "estimated_share")
 
@@ -38,7 +20,7 @@ def run_indicators(
 ) -> pa.Table:
     """Compute indicators (all, or those named) over a snapshot as it was known at `as_of`.
 
-    Gives rows of `VALUES`; periods are local days, half open. What has no denominator has no row.
+    Gives rows of the table `indicator_values`; periods are local days, half open. What has no denominator has no row.
     """
     wanted = chosen("indicator", ids)
     with frame(connection, Terms.of(settings, as_of), reads(wanted)):

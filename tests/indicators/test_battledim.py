@@ -1,6 +1,6 @@
 """The night flow of real district meters equals the one computed from the file itself."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -17,7 +17,9 @@ pytestmark = pytest.mark.skipif(not FILE.exists(), reason="battledim_2019 is not
 
 
 def measured():
-    return pl.read_parquet(FILE).filter(pl.col("timestamp").is_between(datetime(2019, 2, 1), datetime(2019, 4, 30)))
+    return pl.read_parquet(FILE).filter(
+        pl.col("timestamp").is_between(pl.datetime(2019, 2, 1), pl.datetime(2019, 4, 30))
+    )
 
 
 def test_the_minimum_night_flow_equals_that_of_the_file():
@@ -55,7 +57,7 @@ def test_the_minimum_night_flow_equals_that_of_the_file():
     )
     expected = dict(night.iter_rows())
     found = dict(zip(ours["period_start"].to_pylist(), ours["value"].to_pylist(), strict=True))
-    spring = datetime(2019, 3, 31).date()  # in Nicosia the hour from three to four does not exist that night
+    spring = date(2019, 3, 31)  # in Nicosia the hour from three to four does not exist that night
     assert found.keys() == expected.keys()
     assert len(found) > 80
     assert {day: flow for day, flow in found.items() if day != spring} == pytest.approx(

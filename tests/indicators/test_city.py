@@ -82,9 +82,9 @@ def test_a_run_leaves_the_connection_as_it_was():
 
 def test_a_dead_gateway_is_one_alarm():
     place, connection = lived(4, days=6, faults=())
+    behind = "SELECT device_id FROM devices WHERE gateway = 'gw-01'"
     connection.execute(
-        "DELETE FROM hydrant WHERE observed_at > ? AND device_id IN (SELECT device_id FROM devices WHERE gateway = 'gw-01')",
-        [place.end - timedelta(days=1)],
+        f"DELETE FROM hydrant WHERE observed_at > ? AND device_id IN ({behind})", [place.end - timedelta(days=1)]
     )
     found = found_in(connection, place.end)
     assert [(finding["kind"], finding["device_id"]) for finding in found] == [("silent_device", "gw-01")]

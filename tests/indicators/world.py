@@ -8,7 +8,6 @@ import duckdb
 import pyarrow as pa
 
 from devices.simulate import City
-
 from schemas.vocabulary import families
 
 ROOT = Path(__file__).resolve().parents[2]
