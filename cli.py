@@ -30,6 +30,7 @@ COMMANDS = {
     "indicators": "indicators",
     "detectors": "indicators",
     "alarms": "indicators",
+    "morning": "morning",
     "decode": "decode",
     "demo": "demo",
 }

@@ -77,6 +77,8 @@ def _played(play: Play) -> int:
             return finale.shown()
         finale.shown(pid=ingest.pid)
         Live(play, feed, ingest).until_interrupted(chain(first_of_rest, messages))
+        ingest.stop()
+        play.show.say("ended", home=play.named)
         return DONE
     finally:
         ingest.stop()
