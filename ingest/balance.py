@@ -15,10 +15,19 @@ _READING_STATES = READING_COUNTS[1:]
 def sheet(
     batch: Batch, refused: Iterable[Refusal], readings: Mapping[str, pl.DataFrame], names: Mapping[int, str]
 ) -> pl.DataFrame:
-    """Count a batch: one row per (day received, device, gateway), columns of lake.tables.BALANCE and `day`.
+    """Count a batch as `count` does. Raises DravaError where the sheets do not add up: a fault of this program."""
+    whole = count(batch, refused, readings, names)
+    check(whole, batch.messages.num_rows)
+    return whole
+
+
+def count(
+    batch: Batch, refused: Iterable[Refusal], readings: Mapping[str, pl.DataFrame], names: Mapping[int, str]
+) -> pl.DataFrame:
+    """Count messages and readings: one row per (day received, device, gateway), columns of BALANCE and `day`.
 
     `readings` maps each state of READING_COUNTS to its readings (_message, _device); `names` a registry number to its
-    device. Raises DravaError where the sheets do not add up: that would be a fault of this program.
+    device. A message that is neither refused nor housekeeping nor has readings is not counted.
     """
     refused = list(refused)
     states = [frame.select("_message", "_device", pl.lit(state).alias("state")) for state, frame in readings.items()]
@@ -36,7 +45,6 @@ def sheet(
         .group_by(BY)
         .agg(pl.col(name).fill_null(0).sum().cast(pl.Int64) for name in (*MESSAGE_COUNTS, *READING_COUNTS))
     )
-    check(whole, batch.messages.num_rows)
     return whole.select(*BALANCE.names, "day").sort(BY)
 
 

@@ -91,40 +91,54 @@ class Writer:
             self._router = Router(self.home.settings, Known(registry_tables.load(self.store)))
         return self._router
 
-    def decide(self, table: pa.Table, *, replayed: bool = False) -> Work:
+    def decide(self, table: pa.Table) -> Work:
         """Decide what becomes of messages. Call inside `lake.exclusive`; nothing is changed here."""
-        router = self.router()
-        batch = decode(table, router)
+        batch = decode(table, self.router())
+        work, readings = self.readings(batch)
+        sheet = balance.sheet(batch, batch.refused, readings, self.names())
+        work.tables["balance"] = by_day(sheet, sheet.drop("day").to_arrow().schema)
+        if batch.refused:
+            work.tables["quarantine"] = quarantine(batch, "held")
+        work.tables["raw_messages"] = _raw(table)
+        work.counts = {name: int(sheet[name].sum()) for name in (*MESSAGE_COUNTS, *READING_COUNTS)}
+        return work
+
+    def names(self) -> dict[int, str]:
+        """Registry number -> device."""
+        return {number: device.device_id for number, device in self.router().known.numbers.items()}
+
+    def readings(self, batch: Batch) -> tuple[Work, dict[str, pl.DataFrame]]:
+        """Decide about the readings of decoded messages; adds those refused to the batch's refusals.
+
+        Gives the family tables' part of the work, and the readings (_message, _device) in each state of the balance.
+        """
         work = Work()
+        known = self.router().known
         now = micros(self.clock())
         settings = self.home.settings.ingest
-        facts = pl.DataFrame(table.select(["received_at", "retain", "duplicate", "message_id"]))
+        facts = pl.DataFrame(batch.messages.select(["received_at", "retain", "duplicate", "message_id"]))
+        imported = pl.Series(batch.messages["qos"]).is_null()  # without MQTT: from a file, so it is history
         states: dict[str, list[pl.DataFrame]] = {}
         for name, rows in batch.rows.items():
             if not rows.records:
                 continue
+            frame = rows.frame()
+            if imported.any():
+                past = pl.col("_history").fill_null(value=False) | imported.gather(frame["_message"])
+                frame = frame.with_columns(past.alias("_history"))
             made = normalise(
                 rows.family,
-                rows.frame(),
+                frame,
                 facts,
-                router.known,
+                known,
                 future_minutes=settings.future_minutes,
                 too_old_days=settings.too_old_days,
                 ingested_at=now,
             )
-            batch.refused += _refusals(made, router.known, batch)
+            batch.refused += _refusals(made, known, batch)
             states.setdefault("too_old", []).append(made.too_old.select("_message", "_device"))
             self._keep(name, made.rows, work, states)
-        readings = {state: pl.concat(frames) for state, frames in states.items()}
-        names = {number: device.device_id for number, device in router.known.numbers.items()}
-        sheet = balance.sheet(batch, batch.refused, readings, names)
-        work.tables["balance"] = _by_day(sheet, sheet.drop("day").to_arrow().schema)
-        if batch.refused:
-            work.tables["quarantine"] = quarantine(batch, "held")
-        if not replayed:
-            work.tables["raw_messages"] = _raw(table)
-        work.counts = {name: int(sheet[name].sum()) for name in (*MESSAGE_COUNTS, *READING_COUNTS)}
-        return work
+        return work, {state: pl.concat(frames) for state, frames in states.items()}
 
     def _keep(self, name: str, rows: pl.DataFrame, work: Work, states: dict[str, list[pl.DataFrame]]) -> None:
         """Judge one family's readings and put the new ones into its table."""
@@ -139,7 +153,7 @@ class Writer:
             return
         day = pl.from_epoch(pl.col("observed_at") // DAY_US * DAY_US, "us").dt.date().cast(pl.String)
         fresh = fresh.with_columns(day.alias("day"))
-        work.tables[name] = _by_day(fresh, family_schema(state.family))
+        work.tables[name] = by_day(fresh, family_schema(state.family))
         again = fresh.filter(pl.col("status") != STORED)["day"].unique().sort()
         work.revised += [(name, str(date)) for date in again]
         zone = self.home.settings.timezone
@@ -174,7 +188,7 @@ def _refusals(made: Normalised, known: Known, batch: Batch) -> Iterable[Refusal]
         yield Refusal(row["_message"], element, reason, TEXTS[reason]["en"], device, None, gateway)
 
 
-def _by_day(rows: pl.DataFrame, schema: pa.Schema) -> Days:
+def by_day(rows: pl.DataFrame, schema: pa.Schema) -> Days:
     """Rows split by their UTC day, with the columns and types of a table."""
     parts = rows.partition_by("day", as_dict=True, maintain_order=True)
     return {str(day): _table(part, schema) for (day,), part in parts.items()}
@@ -194,7 +208,7 @@ def _table(rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
 
 def _raw(table: pa.Table) -> Days:
     rows = pl.DataFrame(table.select(RAW_MESSAGES.names))
-    return _by_day(rows.with_columns(_day_received()), RAW_MESSAGES)
+    return by_day(rows.with_columns(_day_received()), RAW_MESSAGES)
 
 
 def _day_received() -> pl.Expr:
@@ -208,16 +222,17 @@ def message_hash(topic: str, payload: bytes) -> str:
 
 def quarantine(batch: Batch, state: str) -> Days:
     """Refused messages and elements as rows of the quarantine, the same one in a batch once with its count."""
-    entries: dict[tuple[str, int], dict[str, object]] = {}
+    entries: dict[tuple[str, int, int], dict[str, object]] = {}
     for refusal in batch.refused:
         place = batch.messages.slice(refusal.message, 1).to_pylist()[0]
         payload = batch.payload(refusal)
         digest = message_hash(place["topic"], payload)
-        entry = entries.get((digest, refusal.element))
+        key = digest, refusal.element, place["received_at"] // DAY_US  # the balance counts by day: so does this
+        entry = entries.get(key)
         if entry is not None:
             entry["count"] = int(str(entry["count"])) + 1
             continue
-        entries[digest, refusal.element] = {
+        entries[key] = {
             "message_hash": digest,
             "element": None if refusal.element == WHOLE else refusal.element,
             "reason": refusal.reason.value,
@@ -236,4 +251,4 @@ def quarantine(batch: Batch, state: str) -> Days:
     columns = {name: [entry[name] for entry in entries.values()] for name in QUARANTINE.names}
     arrays = [pa.array(columns[f.name], pa.int64() if pa.types.is_timestamp(f.type) else f.type) for f in QUARANTINE]
     frame = pl.DataFrame(pa.table(arrays, names=QUARANTINE.names))
-    return _by_day(frame.with_columns(_day_received()), QUARANTINE)
+    return by_day(frame.with_columns(_day_received()), QUARANTINE)
