@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
@@ -111,7 +112,7 @@ class _Views:
     def _snapshot(self) -> None:
         found, zone = self.snapshot, literal(self.snapshot.timezone)
         moment = f"CAST({literal(found.at.isoformat())} AS TIMESTAMPTZ)"
-        self._view("snapshot", f"SELECT CAST({found.id} AS BIGINT) AS id, {moment} AS at")
+        self._view("snapshot", f"SELECT CAST({found.id} AS BIGINT) AS id, {moment} AS taken_at")
         self._view("municipality", f"SELECT {literal(found.municipality)} AS name, {zone} AS zone")
         self.connection.execute(f"CREATE MACRO local_time(t) AS timezone({zone}, t)")
         self.connection.execute(f"CREATE MACRO local_date(t) AS CAST(timezone({zone}, t) AS DATE)")
@@ -142,12 +143,12 @@ def _base() -> list[str]:
     return [*tables(), "observations", "datasets", *SMALL]
 
 
-def _views_folder() -> Iterator[tuple[str, str]]:
+@cache
+def _texts() -> tuple[str, ...]:
+    """The texts of lake/views/*.sql in name order: views and macros over the base views."""
     folder = files("lake") / "views"
-    if folder.is_dir():
-        for file in sorted(folder.iterdir(), key=lambda f: f.name):
-            if file.name.endswith(".sql"):
-                yield file.name, file.read_text("utf-8")
+    found = sorted((file.name, file) for file in folder.iterdir()) if folder.is_dir() else []
+    return tuple(file.read_text("utf-8") for name, file in found if name.endswith(".sql"))
 
 
 _CREATES = re.compile(r"create\s+(?:or\s+replace\s+)?(?:temp\s+)?(?:view|macro)\s+\"?(\w+)", re.IGNORECASE)
@@ -158,12 +159,11 @@ def _words(text: str) -> set[str]:
 
 
 def _scripts(wanted: Collection[str] | None) -> list[str]:
-    """The texts of lake/views/*.sql that are needed for these names, in name order."""
-    texts = [text for _, text in _views_folder()]
+    """Those texts that are needed for these names, in name order."""
     if wanted is None:
-        return texts
+        return list(_texts())
     names, chosen = set(wanted), []
-    for text in reversed(texts):  # a later file may build on an earlier one
+    for text in reversed(_texts()):  # a later file may build on an earlier one
         if names & set(_CREATES.findall(text)):
             names |= _words(text)
             chosen.append(text)
