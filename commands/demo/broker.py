@@ -113,7 +113,7 @@ def _embedded(folder: Path, port: int, port_311: int) -> tuple[str, list[str]]:
     except PackageNotFoundError:
         raise DravaError(
             "there is no MQTT broker on this machine",
-            "Run: sudo apt-get install -y mosquitto (or without it: pip install 'drava[demo]')",
+            "Run: sudo apt-get install -y mosquitto (or, into the same environment: pip install iotcore)",
         ) from None
     listeners = [
         _EMBEDDED_LISTENER.format(version=name, host=LOOPBACK, port=number)
@@ -123,7 +123,7 @@ def _embedded(folder: Path, port: int, port_311: int) -> tuple[str, list[str]]:
     conf.write_text(_EMBEDDED + "".join(listeners), "utf-8")
     # Its log has a line of level ERROR for every packet: CRITICAL alone says something.
     command = [sys.executable, "-m", "iotcore", "--config", str(conf), "--log-level", "CRITICAL"]
-    return f"iotcore {found} (rumqttd, embedded: mosquitto is not installed)", command
+    return f"iotcore {found} (rumqttd, embedded)", command
 
 
 def _launch(command: Sequence[str], log: Path, ports: Sequence[int]) -> "subprocess.Popen[bytes]":

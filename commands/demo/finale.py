@@ -130,9 +130,10 @@ def pasted(base: str, home: Path, morning: Morning, found: Sequence[Mapping[str,
         yield f'{base} sql "SELECT family, count(*) FROM observations GROUP BY ALL"'
     else:
         yield f"{base} alarms show {alarm['alarm_id']}"
+        begin, end = (f"{alarm['since'] + span:%FT%H:%MZ}" for span in (timedelta(hours=-2), timedelta(hours=6)))
         question = (
-            f"SELECT r.* FROM {family} AS r JOIN assignments USING (device_id) "
-            f"WHERE thing_id = '{alarm['thing_id']}' ORDER BY observed_at DESC LIMIT 20"
+            "SELECT observed_at, measure, value, unit FROM observations JOIN assignments USING (device_id) "
+            f"WHERE thing_id = '{alarm['thing_id']}' AND observed_at BETWEEN '{begin}' AND '{end}' ORDER BY ALL"
         )
         yield f'{base} sql "{question}"'
     first = (alarm["since"] if alarm else morning.at).astimezone(morning.zone).date() - timedelta(days=1)
