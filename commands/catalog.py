@@ -98,8 +98,8 @@ def _extent(run: Context, snapshot: Snapshot, item: Dataset) -> dict[str, Any]:
         described = connection.execute(f'DESCRIBE "{item.name}"').fetchall()
         columns = [{"name": row[0], "type": row[1], "unit": column_unit(row[0]), "title": ""} for row in described]
         if item.name not in tables():
-            row = connection.execute(f'SELECT count(*) FROM "{item.name}"').fetchone()
-            return {"rows": row[0] if row else 0, "columns": columns}
+            ((rows,),) = connection.execute(f'SELECT count(*) FROM "{item.name}"').fetchall()
+            return {"rows": rows, "columns": columns}
         held = holding(home.path, snapshot, item.name)
         found: dict[str, Any] = {"rows": held.rows, "bytes": held.bytes, "files": held.files}
         if item.family:

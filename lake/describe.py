@@ -57,8 +57,8 @@ def span(connection: duckdb.DuckDBPyConnection, table: str, time: str, held: Hol
     """First and last value of a table's time column; reads the first and the last day alone."""
     found = []
     for sign, day in (("min", held.first_day), ("max", held.last_day)):
-        row = connection.execute(f"SELECT {sign}({quote(time)}) FROM {quote(table)} WHERE day = ?", [day]).fetchone()
-        found.append(row[0] if row and day else None)
+        rows = connection.execute(f"SELECT {sign}({quote(time)}) FROM {quote(table)} WHERE day = ?", [day]).fetchall()
+        found.append(rows[0][0] if rows and day else None)
     return found[0], found[1]
 
 
@@ -67,11 +67,11 @@ def measured_interval(connection: duckdb.DuckDBPyConnection, family: Family, hel
     if held.last_day is None:
         return None
     keys = ", ".join(quote(name) for name in ("device_id", *family.keys))
-    row = connection.execute(
+    rows = connection.execute(
         "SELECT median(epoch_us(observed_at) - epoch_us(before)) / 1e6 FROM ("
         f"SELECT observed_at, lag(observed_at) OVER (PARTITION BY {keys} ORDER BY observed_at) AS before "
         f"FROM {quote(family.name + '_revisions')} WHERE day > CAST(? AS DATE) - {_WINDOW_DAYS}"
         ") WHERE observed_at > before",
         [held.last_day],
-    ).fetchone()
-    return None if row is None or row[0] is None else float(row[0])
+    ).fetchall()
+    return None if not rows or rows[0][0] is None else float(rows[0][0])

@@ -77,7 +77,7 @@ def expected_rows(home: Path, snapshot: Snapshot, request: Request) -> int | Non
 
 
 def _check_area(connection: duckdb.DuckDBPyConnection, area: str) -> None:
-    if area and not connection.execute("SELECT 1 FROM areas WHERE area_id = ?", [area]).fetchone():
+    if area and not connection.execute("SELECT 1 FROM areas WHERE area_id = ?", [area]).fetchall():
         raise DravaError(f"there is no area {area!r}", "drava sql 'SELECT area_id, title FROM areas' lists them")
 
 
