@@ -85,6 +85,22 @@ def mosquitto() -> str | None:
     return shutil.which("mosquitto", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 
 
+def available(*, embedded: bool = False) -> None:
+    """Raise DravaError where there is no broker to start."""
+    if embedded or mosquitto() is None:
+        _embedded_version()
+
+
+def _embedded_version() -> str:
+    try:
+        return version("iotcore")
+    except PackageNotFoundError:
+        raise DravaError(
+            "there is no MQTT broker on this machine",
+            "Run: sudo apt-get install -y mosquitto (or, into the same environment: pip install iotcore)",
+        ) from None
+
+
 def free_port() -> int:
     """A port on loopback that nobody listens on now."""
     with socket.socket() as probe:
@@ -108,13 +124,7 @@ def _mosquitto(folder: Path, program: str, port: int) -> tuple[str, list[str]]:
 
 
 def _embedded(folder: Path, port: int, port_311: int) -> tuple[str, list[str]]:
-    try:
-        found = version("iotcore")
-    except PackageNotFoundError:
-        raise DravaError(
-            "there is no MQTT broker on this machine",
-            "Run: sudo apt-get install -y mosquitto (or, into the same environment: pip install iotcore)",
-        ) from None
+    found = _embedded_version()
     listeners = [
         _EMBEDDED_LISTENER.format(version=name, host=LOOPBACK, port=number)
         for name, number in (("v5", port), ("v4", port_311))

@@ -16,7 +16,7 @@ import typer
 from catalog.plans import messages_published
 from commands.context import DONE
 from commands.demo import stage
-from commands.demo.broker import running
+from commands.demo.broker import available, running
 from commands.demo.feed import Feed, Timed
 from commands.demo.finale import Finale
 from commands.demo.live import Live
@@ -49,6 +49,7 @@ def demo(
     show = Show("en" if lang == "en" else "sl")
     show.say("title", style="bold")
     stage.quiet_environment()
+    available(embedded=embedded)
     place = stage.cleared(home)
     with _interruptible(), running(place / "broker", embedded=embedded) as broker:
         show.say("broker", title=broker.title, url=broker.url)
