@@ -211,7 +211,7 @@ def quarantine(rows: str) -> str:
     """What is held and not yet resolved, one row per message and element."""
     held = "FILTER (state = 'held')"
     last = ", ".join(
-        f"arg_max_null({name}, received_at) {held} AS {name}"
+        f"arg_max_null({name}, (received_at, coalesce(plan_id, 0))) {held} AS {name}"  # replay may find a new reason
         for name in ("reason", "detail", "topic", "payload", "device_id", "gateway", "qos", "retain")
     )
     still = "CAST(sum(CASE state WHEN 'held' THEN count ELSE -count END) AS BIGINT)"
