@@ -81,7 +81,7 @@ def show(
     numbers = {name: value for name, value in alarm.evidence.items() if name != "chart"}
     sys.stdout.write(f"\n  {alarm.detector}, snapshot {alarm.snapshot_id}, {alarm.computed_at:%FT%TZ}\n")
     for name, value in numbers.items():
-        sys.stdout.write(f"  {name:<22}{value}\n")
+        sys.stdout.write(f"  {name:<22}{_printable(str(value))}\n")
     chart = alarm.evidence.get("chart") or []
     if chart:
         sys.stdout.write(f"  {'chart':<22}{' '.join('–' if v is None else f'{v:g}' for v in chart)}\n")

@@ -72,6 +72,7 @@ class Pack(Strict):
     meaning: Text
     unit: str = ""
     grain: str
+    personal: bool = False  # the value says something about one household
     reads: tuple[str, ...]
     references: tuple[str, ...] = ()
     cadence: Literal["commit", "hour", "night"]

@@ -25,10 +25,18 @@ slot AS (
     FROM reading WHERE flow_m3h IS NOT NULL
     GROUP BY thing_id, area_id, sign, starts_at
 ),
-expected AS (
-    SELECT area_id, count(DISTINCT thing_id) AS expected FROM slot GROUP BY area_id
+speaking AS (
+    SELECT DISTINCT area_id, thing_id FROM slot
+),
+expected AS (  -- a meter counts while it hangs there, once it has ever given a flow
+    SELECT s.area_id, s.starts_at, count(DISTINCT m.thing_id) AS expected
+    FROM (SELECT DISTINCT area_id, starts_at FROM slot) AS s
+    JOIN meter AS m ON m.area_id = s.area_id AND m.valid_from < s.starts_at + INTERVAL 15 MINUTE
+        AND (m.valid_to IS NULL OR m.valid_to > s.starts_at)
+    SEMI JOIN speaking AS p ON p.thing_id = m.thing_id
+    GROUP BY s.area_id, s.starts_at
 )
 SELECT s.area_id, s.starts_at, sum(s.sign * s.flow_m3h) AS flow_m3h, avg(s.pressure_kpa) AS pressure_kpa,
     count(*) AS meters, any_value(e.expected) AS expected
-FROM slot AS s JOIN expected AS e USING (area_id)
+FROM slot AS s JOIN expected AS e ON e.area_id = s.area_id AND e.starts_at = s.starts_at
 GROUP BY s.area_id, s.starts_at;

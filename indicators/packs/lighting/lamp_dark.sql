@@ -19,8 +19,8 @@ en = "Lamp dark at night"
 sl = "Svetilka ponoči ne gori"
 
 [says.why]
-en = "Dark for {nights} nights: {power_w:.1f} W at night where it drew {usual_w:.0f} W before (nominal {nominal_w:.0f} W); {dark_reports} reports without light."
-sl = "Temna že {nights} noči: ponoči {power_w:.1f} W, prej {usual_w:.0f} W (nazivno {nominal_w:.0f} W); {dark_reports} poročil brez svetlobe."
+en = "It draws {power_w:.1f} W at night, before {usual_w:.0f} W (nominal {nominal_w:.0f} W). Nights in the dark: {nights}, reports without light: {dark_reports}."
+sl = "Ponoči troši {power_w:.1f} W, prej {usual_w:.0f} W (nazivno {nominal_w:.0f} W). Temnih noči: {nights}, poročil brez svetlobe: {dark_reports}."
 
 [says.chart]
 en = "mean power of each night, W"
@@ -62,7 +62,7 @@ lit AS (
 ),
 nightly AS (
     SELECT thing_id, day, count(*) >= 3 AND NOT bool_or(burns) AS dark, min(observed_at) AS first_report,
-        avg(power_w) AS power, count(*) AS reports, max(nominal) AS nominal, any_value(device_id) AS device_id,
+        avg(CAST(power_w AS DECIMAL(18, 6))) AS power, count(*) AS reports, max(nominal) AS nominal, any_value(device_id) AS device_id,
         max(CASE WHEN burns THEN observed_at END) AS last_lit
     FROM lit GROUP BY thing_id, day
     HAVING count(*) >= 3
@@ -72,7 +72,7 @@ numbered AS (
 ),
 episode AS (
     SELECT thing_id, any_value(device_id) AS device_id, min(first_report) AS first_dark, count(*) AS nights,
-        sum(reports) AS reports, avg(power) AS power, max(nominal) AS nominal, max(day) AS last_day
+        sum(reports) AS reports, avg(CAST(power AS DECIMAL(18, 6))) AS power, max(nominal) AS nominal, max(day) AS last_day
     FROM numbered WHERE dark
     GROUP BY thing_id, number
 ),
@@ -81,7 +81,7 @@ bounded AS (
             AS last_lit,
         (SELECT min(l.observed_at) FROM lit AS l WHERE l.thing_id = e.thing_id AND l.burns AND l.observed_at > e.first_dark)
             AS until,
-        (SELECT avg(l.power_w) FROM lit AS l WHERE l.thing_id = e.thing_id AND l.burns AND l.observed_at < e.first_dark) AS usual
+        (SELECT avg(CAST(l.power_w AS DECIMAL(18, 6))) FROM lit AS l WHERE l.thing_id = e.thing_id AND l.burns AND l.observed_at < e.first_dark) AS usual
     FROM episode AS e
 ),
 dated AS (  -- the first report without light after the last one with it

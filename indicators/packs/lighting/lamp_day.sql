@@ -19,8 +19,8 @@ en = "Lamp burning by day"
 sl = "Svetilka gori podnevi"
 
 [says.why]
-en = "It drew {power_w:.0f} W in daylight (nominal {nominal_w:.0f} W) in {reports} reports on {days} days, {kwh:.1f} kWh in all."
-sl = "Podnevi troši {power_w:.0f} W (nazivno {nominal_w:.0f} W), v {reports} poročilih v {days} dneh, skupaj {kwh:.1f} kWh."
+en = "It draws {power_w:.0f} W in daylight (nominal {nominal_w:.0f} W), {kwh:.1f} kWh so far. Days: {days}, reports: {reports}."
+sl = "Podnevi troši {power_w:.0f} W (nazivno {nominal_w:.0f} W), doslej {kwh:.1f} kWh. Dni: {days}, poročil: {reports}."
 
 [says.chart]
 en = "mean power by day, W"
@@ -65,7 +65,7 @@ island AS (
 episode AS (
     SELECT thing_id, any_value(device_id) AS device_id, min(observed_at) AS since, max(observed_at) AS seen,
         CASE WHEN count(next_at) = count(*) THEN max(next_at) END AS until, count(*) AS reports,
-        avg(coalesce(power_w, nominal)) AS power, max(nominal) AS nominal, count(DISTINCT day) AS days,
+        avg(CAST(coalesce(power_w, nominal) AS DECIMAL(18, 6))) AS power, max(nominal) AS nominal, count(DISTINCT day) AS days,
         avg(epoch(sunset) - epoch(sunrise)) / 3600 AS day_hours
     FROM island WHERE burns
     GROUP BY thing_id, number
@@ -73,7 +73,7 @@ episode AS (
 ),
 chart AS (
     SELECT thing_id, list(power ORDER BY day)[-28:] AS chart
-    FROM (SELECT thing_id, day, round(avg(power_w), 1) AS power FROM lit GROUP BY thing_id, day) GROUP BY thing_id
+    FROM (SELECT thing_id, day, round(avg(CAST(power_w AS DECIMAL(18, 6))), 1) AS power FROM lit GROUP BY thing_id, day) GROUP BY thing_id
 ),
 sized AS (
     SELECT *, power / 1000 * least(days * day_hours, (epoch(coalesce(until, seen)) - epoch(since)) / 3600) AS kwh FROM episode

@@ -11,16 +11,16 @@ en = "Device silent"
 sl = "Naprava molči"
 
 [meaning]
-en = "A device in service has not been heard for much longer than its own rhythm: six hours, three declared intervals and two and a half times its longest usual pause, and the time by which its readings usually arrive late. Where most of a gateway's devices fall silent, the gateway is named alone."
-sl = "Naprava v obratovanju se ni oglasila veliko dlje od svojega ritma: šest ur, tri napovedane intervale in dvainpolkratnik svoje najdaljše običajne pavze ter čas, za kolikor njeni odčitki običajno zamujajo. Če utihne večina naprav enega prehoda, je imenovan samo prehod."
+en = "A device in service has not been heard for much longer than its own rhythm: six hours, three declared intervals and two and a half times its longest usual pause, and the time by which its readings usually arrive late. Where most of a gateway's devices fall silent, the gateway is named alone; where most of the town does, one alarm without a place says so."
+sl = "Naprava v obratovanju se ni oglasila veliko dlje od svojega ritma: šest ur, tri napovedane intervale in dvainpolkratnik svoje najdaljše običajne pavze ter čas, za kolikor njeni odčitki običajno zamujajo. Če utihne večina naprav enega prehoda, je imenovan samo prehod; če utihne večina mesta, to pove en alarm brez kraja."
 
 [says.what]
 en = "Device silent"
 sl = "Naprava molči"
 
 [says.why]
-en = "Nothing heard for {hours:.0f} h ({devices} devices); it usually speaks at least every {pause_h:.1f} h."
-sl = "Že {hours:.0f} h se ni oglasila (naprav: {devices}); običajno se oglasi vsaj vsakih {pause_h:.1f} h."
+en = "Nothing heard for {hours:.0f} h (devices: {devices}); they usually speak at least every {pause_h:.1f} h."
+sl = "Že {hours:.0f} h tišina (naprav: {devices}); običajno se oglasijo vsaj vsakih {pause_h:.1f} h."
 
 [[example]]
 title = "Two of three containers speak; the third stopped yesterday"
@@ -52,6 +52,21 @@ FROM range(TIMESTAMPTZ '2026-03-01 12:00:00Z', TIMESTAMPTZ '2026-03-03 12:00:00Z
 [[example.expect]]
 device_id = "gw"
 since = 2026-03-03T11:00:00Z
+
+[[example]]
+title = "Everything fell silent: one alarm without a place"
+as_of = 2026-03-04T12:00:00Z
+[example.given]
+things = "SELECT 'b' || i AS thing_id, 'waste_container' AS family, 'east' AS area_id, '{}' AS attributes FROM range(12) AS r (i)"
+devices = "SELECT 'd' || i AS device_id, 'waste_container' AS family FROM range(12) AS r (i)"
+assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(12) AS r (i)"
+waste_container = """
+SELECT 'd' || i AS device_id, t AS observed_at, t + INTERVAL 1 MINUTE AS received_at, 20.0 AS fill_pct
+FROM range(TIMESTAMPTZ '2026-03-01 12:00:00Z', TIMESTAMPTZ '2026-03-03 12:00:00Z', INTERVAL 1 HOUR) AS r (t), range(12) AS b (i)"""
+[[example.expect]]
+severity = "critical"
+since = 2026-03-03T11:00:00Z
+going_on = true
 */
 WITH pause AS (
     SELECT h.family, h.device_id, h.observed_at,
@@ -79,19 +94,20 @@ silent AS (
 ),
 behind AS (
     SELECT *, count(*) FILTER (WHERE is_silent) OVER w AS mute, count(*) OVER w AS together,
-        gateway IS NOT NULL AND mute >= 3 AND mute >= 0.8 * together AS gateway_off
+        gateway IS NOT NULL AND mute >= 3 AND mute >= 0.8 * together AS gateway_off,
+        count(*) FILTER (WHERE is_silent) OVER () AS all_mute, all_mute >= 10 AND all_mute >= 0.8 * count(*) OVER () AS town_off
     FROM silent
     WINDOW w AS (PARTITION BY gateway)
 ),
 named AS (
-    SELECT CASE WHEN gateway_off THEN NULL ELSE thing_id END AS thing_id,
-        CASE WHEN gateway_off THEN gateway ELSE device_id END AS device_id,
+    SELECT CASE WHEN NOT gateway_off AND NOT town_off THEN thing_id END AS thing_id,
+        CASE WHEN town_off THEN NULL WHEN gateway_off THEN gateway ELSE device_id END AS device_id,
         max(since) AS since, max(longest) AS longest, count(*) AS devices, list(DISTINCT family ORDER BY family) AS families
     FROM behind WHERE is_silent
     GROUP BY 1, 2
 )
 SELECT n.thing_id, n.device_id, t.area_id, n.since, CAST(NULL AS TIMESTAMPTZ) AS until,
-    CASE WHEN n.devices > 1 THEN 'warning' ELSE 'info' END AS severity,
+    CASE WHEN n.device_id IS NULL THEN 'critical' WHEN n.devices > 1 THEN 'warning' ELSE 'info' END AS severity,
     CAST(NULL AS DOUBLE) AS litres_per_hour, CAST(NULL AS DOUBLE) AS volume_m3, CAST(NULL AS DOUBLE) AS eur, 0.9 AS confidence,
     {
         'hours': round((epoch(r.as_of) - epoch(n.since)) / 3600, 1), 'pause_h': round(n.longest / 3600, 2), 'devices': n.devices,

@@ -20,8 +20,8 @@ en = "Traffic counter stuck"
 sl = "Števec prometa je obtičal"
 
 [says.why]
-en = "{channel} showed {value} for {hours:.0f} h without a change ({intervals} intervals); {expected:.0f} vehicles would have been usual."
-sl = "{channel}: {hours:.0f} h nespremenjeno {value} ({intervals} intervalov); običajno bi bilo {expected:.0f} vozil."
+en = "Lane {channel} showed {value} for {hours:.0f} h without a change (intervals: {intervals}); vehicles usual in that time: {expected:.0f}."
+sl = "Pas {channel} je {hours:.0f} h nespremenjeno kazal {value} (intervalov: {intervals}); običajno število vozil v tem času: {expected:.0f}."
 
 [says.chart]
 en = "vehicles an hour in the worst lane"

@@ -70,7 +70,7 @@ episode AS (
 chart AS (
     SELECT thing_id, list(fill ORDER BY starts_at)[-40:] AS chart
     FROM (
-        SELECT thing_id, time_bucket(INTERVAL 6 HOUR, observed_at) AS starts_at, round(avg(fill_pct), 0) AS fill
+        SELECT thing_id, time_bucket(INTERVAL 6 HOUR, observed_at) AS starts_at, round(avg(CAST(fill_pct AS DECIMAL(18, 6))), 0) AS fill
         FROM reading GROUP BY thing_id, starts_at
     ) GROUP BY thing_id
 )

@@ -4,6 +4,7 @@ kind = "indicator"
 version = 1
 unit = "m3"
 grain = "connection, local day"
+personal = true
 reads = ["consumption_daily", "run"]
 cadence = "night"
 

@@ -57,7 +57,7 @@ SELECT 'm1' AS device_id, t AS observed_at, greatest(0, date_diff('hour', TIMEST
 FROM range(TIMESTAMPTZ '2026-03-01 00:00:00Z', TIMESTAMPTZ '2026-03-13 06:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
 */
 WITH inflow_night AS (
-    SELECT i.area_id, CAST(i.starts_at AT TIME ZONE r.zone AS DATE) AS night, avg(i.flow_m3h) AS flow,
+    SELECT i.area_id, CAST(i.starts_at AT TIME ZONE r.zone AS DATE) AS night, avg(CAST(i.flow_m3h AS DECIMAL(18, 6))) AS flow,
         any_value((CAST(i.starts_at AT TIME ZONE r.zone AS DATE) + INTERVAL 2 HOUR) AT TIME ZONE r.zone) AS starts_at,
         any_value((CAST(i.starts_at AT TIME ZONE r.zone AS DATE) + INTERVAL 4 HOUR) AT TIME ZONE r.zone) AS ends_at
     FROM inflow AS i CROSS JOIN run AS r

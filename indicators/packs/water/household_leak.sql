@@ -20,8 +20,8 @@ en = "Leak behind the water meter"
 sl = "Puščanje za vodomerom"
 
 [says.why]
-en = "{hours:.0f} hours without an hour of rest; never under {lowest_lph:.0f} L/h. Before, {zero_share:.0%} of all hours were without use and the longest such stretch took {longest_before_h:.0f} h."
-sl = "{hours:.0f} ur brez ene ure premora, nikoli pod {lowest_lph:.0f} L/h. Prej je bilo brez porabe {zero_share:.0%} vseh ur, najdaljše tako obdobje pa je trajalo {longest_before_h:.0f} h."
+en = "{hours:.0f} h without an hour of rest, never under {lowest_lph:.0f} L/h. Before, {zero_share:.0%} of all hours were without use and the longest such stretch took {longest_before_h:.0f} h."
+sl = "Že {hours:.0f} h brez ene same ure premora, nikoli pod {lowest_lph:.0f} l/h. Prej je bilo brez porabe {zero_share:.0%} vseh ur, najdaljše tako obdobje pa je trajalo {longest_before_h:.0f} h."
 
 [says.chart]
 en = "lowest hour of each day, L/h"
@@ -60,7 +60,7 @@ WITH hour AS (
         hour(c.starts_at AT TIME ZONE r.zone) AS local_hour,
         CAST(c.volume_m3 AS DOUBLE) * 3.6e6 / (epoch(c.ends_at) - epoch(c.starts_at)) AS lph
     FROM consumption_hourly AS c CROSS JOIN run AS r
-    WHERE c.ends_at > r.as_of - INTERVAL 35 DAY AND c.ends_at - c.starts_at <= INTERVAL 3 DAY
+    WHERE c.ends_at > r.as_of - INTERVAL 63 DAY AND c.ends_at - c.starts_at <= INTERVAL 3 DAY
 ),
 stretch AS (  -- what lies between two hours of rest
     SELECT *, count(*) FILTER (WHERE lph <= 2) OVER (PARTITION BY thing_id ORDER BY ends_at) AS number FROM hour
@@ -112,7 +112,7 @@ known AS (
     ) AS b ON b.thing_id = l.thing_id AND b.number = l.number
 ),
 daily AS (
-    SELECT d.thing_id, list(d.lowest ORDER BY d.day) AS chart
+    SELECT d.thing_id, list(d.lowest ORDER BY d.day)[-28:] AS chart
     FROM (
         SELECT thing_id, CAST(ends_at AT TIME ZONE r.zone AS DATE) AS day, round(min(lph), 1) AS lowest
         FROM hour CROSS JOIN run AS r GROUP BY thing_id, day
@@ -133,4 +133,4 @@ FROM known AS k
 JOIN things AS t ON t.thing_id = k.thing_id
 JOIN daily AS d ON d.thing_id = k.thing_id
 CROSS JOIN run AS r
-WHERE k.hours_before >= 72 AND k.score >= 14 AND k.long_before < 0.1 * k.hours_before
+WHERE k.hours_before >= 72 AND k.score >= 14 AND k.long_before < 0.1 * k.hours_before AND k.until > r.as_of - INTERVAL 35 DAY

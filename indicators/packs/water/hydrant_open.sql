@@ -64,7 +64,7 @@ island AS (
 opening AS (
     SELECT thing_id, any_value(device_id) AS device_id, any_value(area_id) AS area_id, min(observed_at) AS since,
         CASE WHEN count(next_at) = count(*) THEN max(next_at) END AS until, count(*) AS reports, max(observed_at) AS last_open,
-        avg(flow_m3h) AS flow, median(pressure_kpa) AS pressure
+        avg(CAST(flow_m3h AS DECIMAL(18, 6))) AS flow, median(pressure_kpa) AS pressure
     FROM island WHERE is_open
     GROUP BY thing_id, number
 ),
@@ -77,7 +77,7 @@ around AS (
     FROM opening AS o CROSS JOIN run AS r
 ),
 during AS (  -- a district meter shows the quarter that has passed, so the last one comes after the closing
-    SELECT a.thing_id, a.since, max(i.flow_m3h) AS peak, sum(i.flow_m3h) / 4 AS drawn, count(*) / 4 AS hours
+    SELECT a.thing_id, a.since, max(i.flow_m3h) AS peak, CAST(sum(CAST(i.flow_m3h AS DECIMAL(18, 6))) AS DOUBLE) / 4 AS drawn, count(*) / 4 AS hours
     FROM around AS a JOIN inflow AS i ON i.area_id = a.area_id
         AND i.starts_at > a.since - INTERVAL 15 MINUTE AND i.starts_at < a.to_time + INTERVAL 15 MINUTE
     GROUP BY a.thing_id, a.since
