@@ -67,6 +67,8 @@ def build(
             if isinstance(converted, Wrong):
                 return converted
             known[name] = converted
+        elif isinstance(value, float) and value.is_integer() and measures()[name].type == "int":
+            known[name] = int(value)  # 5.0 is 5: some libraries write every number so
         else:
             known[name] = value
     try:
@@ -82,7 +84,10 @@ def _quantity(name: str, value: dict[str, object]) -> float | Wrong:
     if isinstance(number, bool) or not isinstance(number, int | float) or not isinstance(unit, str):
         return Wrong(Reason.WRONG_TYPE, f"{name}: a quantity is {{value: number, unit: UCUM code}}")
     target = measures()[name].unit
-    converted = units.convert(number, unit, target)
+    try:
+        converted = units.convert(number, unit, target)
+    except OverflowError:
+        return Wrong(Reason.WRONG_TYPE, f"{name}: no number is so large in {target!r}")
     if converted is None:
         return Wrong(Reason.WRONG_UNIT, f"{name}: {unit[:32]!r} cannot become {target!r}")
     return converted

@@ -19,6 +19,7 @@ MAX_ELEMENTS = 10_000
 UNTRUSTED = 0  # 1970: a time that nobody believes, so that what comes next is the rule for wrong clocks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _RAW = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -37,13 +38,11 @@ def decode(topic: str, payload: bytes) -> Decoded:
         return Rejected(Reason.WRONG_SHAPE, "neither an object nor a filled array of objects")
     if len(document) > MAX_ELEMENTS:
         return Rejected(Reason.TOO_LARGE, f"{len(document)} elements, at most {MAX_ELEMENTS} are read")
-    named = Counter(
-        e.get("device") if isinstance(e, dict) and isinstance(e.get("device"), str) else None for e in document
-    )
+    named = Counter(_named(element) for element in document)
     # several readings of one device are its memory; one each of several devices is a gateway's live round
     return [
-        _reading(topic, element, history=named[element.get("device")] > 1)
-        if isinstance(element, dict) and not isinstance(element.get("device"), dict | list)
+        _reading(topic, element, history=named[_named(element)] > 1)
+        if isinstance(element, dict)
         else Rejected(Reason.WRONG_SHAPE, "the element is not an object")
         for element in document
     ]
@@ -55,13 +54,13 @@ def elements(payload: bytes) -> list[bytes]:
 
 
 def _named(element: object) -> str:
-    name = (element.get("device") or element.get("device_id")) if isinstance(element, dict) else None
+    name = element.get("device", element.get("device_id")) if isinstance(element, dict) else None
     return name if isinstance(name, str) else ""
 
 
 def _reading(topic: str, fields: dict[str, Any], *, history: bool) -> Reading | Rejected:
     levels = topic.split("/")
-    named = fields.pop("device", None) or fields.pop("device_id", None)
+    named = fields.pop("device", fields.pop("device_id", None))
     if named is not None and not isinstance(named, str):
         return Rejected(Reason.WRONG_TYPE, "device is not a text")
     if is_gateway(levels):
@@ -83,11 +82,19 @@ def _time(value: object) -> int | None:
     if value is None:
         return None
     if isinstance(value, str):
-        found = epoch_us(value)
-        return UNTRUSTED if found is None else found
+        return _written(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return epoch_number(value)
     return UNTRUSTED
+
+
+def _written(text: str) -> int:
+    """As the typed path reads it, which rounds to µs; what that refuses, in the wider forms of ISO 8601."""
+    try:
+        found = (msgspec.convert(text, datetime) - _EPOCH) // _MICROSECOND
+    except (msgspec.ValidationError, TypeError):  # no time, or one without an offset
+        return epoch_us(text) or UNTRUSTED
+    return found
 
 
 def epoch_number(value: float) -> int:
