@@ -62,16 +62,24 @@ class Writer:
         with self.lake.exclusive():
             at = plans.position(self.store, journal.uuid)
             rows = journal.read(at.row, limit)
-            while rows:
-                work = self.decide(messages(rows, at.num))
-                if work.partitions <= MAX_PARTITIONS or len(rows) == 1:
-                    break
-                rows = rows[: len(rows) // 2]  # files of a few rows each cost readers more than a commit costs us
-            else:
+            if not rows:
                 return {}
+            rows, work = self._fitting(rows, at.num)
             taken = sum(row.messages for row in rows)
             self.publish("ingest", work, positions={journal.uuid: (rows[-1].id, at.messages + taken)})
             return work.counts | {"messages": taken, "row": rows[-1].id}
+
+    def _fitting(self, rows: list[Row], journal: int) -> tuple[list[Row], Work]:
+        """Decide as many rows as open few partitions; where fewer rows open as many (an upload of a year), all."""
+        work = self.decide(messages(rows, journal))
+        taken, kept = rows, work
+        while kept.partitions > MAX_PARTITIONS and len(taken) > 1:
+            fewer = taken[: len(taken) // 2]
+            less = self.decide(messages(fewer, journal))
+            if less.partitions > kept.partitions * 0.75:
+                return rows, work
+            taken, kept = fewer, less
+        return taken, kept
 
     def position(self, journal: Reader) -> int:
         """The last row of a journal that is published."""
@@ -223,8 +231,10 @@ def message_hash(topic: str, payload: bytes) -> str:
 def quarantine(batch: Batch, state: str) -> Days:
     """Refused messages and elements as rows of the quarantine, the same one in a batch once with its count."""
     entries: dict[tuple[str, int, int], dict[str, object]] = {}
+    numbers = sorted({refusal.message for refusal in batch.refused})
+    places = dict(zip(numbers, batch.messages.take(numbers).to_pylist(), strict=True))
     for refusal in batch.refused:
-        place = batch.messages.slice(refusal.message, 1).to_pylist()[0]
+        place = places[refusal.message]
         payload = batch.payload(refusal)
         digest = message_hash(place["topic"], payload)
         key = digest, refusal.element, place["received_at"] // DAY_US  # the balance counts by day: so does this

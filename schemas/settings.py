@@ -54,7 +54,7 @@ class Ingest(Section):
     flush_seconds: Annotated[float, Field(gt=0, le=3600)] = 5
     flush_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
     future_minutes: Annotated[int, Field(ge=0, le=1440)] = 10
-    too_old_days: Annotated[int, Field(ge=1, le=36500)] = 3650
+    too_old_days: Annotated[int, Field(ge=1, le=36500)] = 36500
     raw_days: Annotated[int, Field(ge=0, le=36500)] = 90
     min_free_mb: Annotated[int, Field(ge=0)] = 500
 
