@@ -93,7 +93,7 @@ def _fields(item: Dataset, lang: str) -> dict[str, Any]:
 
 def _extent(run: Context, snapshot: Snapshot, item: Dataset) -> dict[str, Any]:
     home = run.home
-    connection = open_found(home.path, snapshot, settings=home.settings, tables={item.name})
+    connection = open_found(home.path, snapshot, settings=home.settings, tables={item.name, f"{item.name}_revisions"})
     try:
         described = connection.execute(f'DESCRIBE "{item.name}"').fetchall()
         columns = [{"name": row[0], "type": row[1], "unit": column_unit(row[0]), "title": ""} for row in described]

@@ -14,7 +14,7 @@ import pyarrow as pa
 from lake import guard, relations
 from lake.reader import Reader
 from lake.relations import SMALL, columns_of, literal, quote, stored
-from lake.snapshot import Snapshot, StoredFile, files_of, find
+from lake.snapshot import Snapshot, StoredFile, files_of, find, uniform
 from lake.tables import SYSTEM, family_schema, tables
 from schemas.errors import DravaError
 from schemas.settings import Settings, load
@@ -65,15 +65,11 @@ def open_found(
     )
     connection.execute("SET TimeZone = 'UTC'")
     seen = _Views(home, snapshot, connection).create(tables)
-    connection.execute(f"SET allowed_paths = {_paths(seen)}")
+    connection.execute("SET allowed_paths = $paths", {"paths": seen})
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     # a stand-in: everything of a connection is there, and DuckDB's own class cannot be made by others
     return cast("duckdb.DuckDBPyConnection", Reader(connection, limits.seconds if limited else None))
-
-
-def _paths(paths: Collection[str]) -> str:
-    return "[" + ", ".join(literal(path) for path in paths) + "]"
 
 
 class _Views:
@@ -87,10 +83,10 @@ class _Views:
 
     def create(self, wanted: Collection[str] | None) -> list[str]:
         self._snapshot()
-        names = set(_base()) if wanted is None else needed(wanted)
+        names = {*_base(), *(f"{name}_revisions" for name in families())} if wanted is None else needed(wanted)
         for name in families():
-            if name in names:
-                self._family(name)
+            if {name, f"{name}_revisions"} & names:
+                self._family(name, revisions=f"{name}_revisions" in names)
         if "observations" in names:
             self._view("observations", relations.observations(families()))
         for name, schema in SYSTEM.items():
@@ -117,15 +113,17 @@ class _Views:
         self.connection.execute(f"CREATE MACRO local_time(t) AS timezone({zone}, t)")
         self.connection.execute(f"CREATE MACRO local_date(t) AS CAST(timezone({zone}, t) AS DATE)")
 
-    def _family(self, name: str) -> None:
+    def _family(self, name: str, *, revisions: bool) -> None:
         family = families()[name]
         columns = columns_of(family_schema(family))
         found = self._files(name)
         days = self.snapshot.revised.get(name, frozenset())
         revised = [file.path for file in found if file.day in days]
         plain = [file.path for file in found if file.day not in days]
-        self._view(name, relations.readings(family, columns, plain, revised))
-        self._view(f"{name}_revisions", stored(columns, [file.path for file in found]))
+        same = uniform(found, columns)
+        self._view(name, relations.readings(family, columns, plain, revised, uniform=same))
+        if revisions:
+            self._view(f"{name}_revisions", stored(columns, [file.path for file in found], uniform=same))
 
     def _files(self, table: str) -> list[StoredFile]:
         found = files_of(self.home, self.snapshot, table)
@@ -171,13 +169,11 @@ def _scripts(wanted: Collection[str] | None) -> list[str]:
 
 
 def needed(wanted: Collection[str]) -> set[str]:
-    """The base views behind these names: those of `_revisions`, of the long view and of the views in lake/views."""
-    names = {name.removesuffix("_revisions") for name in wanted}
+    """The base views behind these names: also those of the long view and of the views in lake/views."""
+    names = set(wanted)
     for text in _scripts(wanted):
-        names |= {word.removesuffix("_revisions") for word in _words(text)}
-    if "observations" in names:
-        names |= set(families())
-    return names
+        names |= _words(text)
+    return names | set(families()) if "observations" in names else names
 
 
 def mentioned(query: str) -> set[str] | None:

@@ -120,27 +120,30 @@ def columns_of(schema: pa.Schema) -> Columns:
     return {field.name: _SQL_TYPES[str(field.type)] for field in with_day(schema)}
 
 
-def stored(columns: Columns, files: Sequence[str], *, partitioned: bool = True) -> str:
+def stored(columns: Columns, files: Sequence[str], *, uniform: bool = False, partitioned: bool = True) -> str:
     """All rows of these Parquet files, always with these columns, types and order; no file gives no row.
 
-    The empty branch lends its types: a file from before a column was added reads as null there.
+    The empty branch lends its types: a file from before a column was added reads as null there. Where all files are
+    known to be `uniform`, only one is opened to plan a query.
     """
     names = ", ".join(quote(name) for name in columns)
     typed = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in columns.items())
     empty = f"SELECT {typed} WHERE false"
     if not files:
         return empty
-    options = ", hive_partitioning = true, hive_types = {'day': DATE}" if partitioned else ", hive_partitioning = false"
+    options = "hive_partitioning = true, hive_types = {'day': DATE}" if partitioned else "hive_partitioning = false"
     paths = ", ".join(literal(file) for file in files)
-    read = f"SELECT * FROM read_parquet([{paths}], union_by_name = true{options})"
+    read = f"SELECT * FROM read_parquet([{paths}], union_by_name = {not uniform}, {options})"
     return f"SELECT {names} FROM ({empty} UNION ALL BY NAME {read})"
 
 
-def readings(family: Family, columns: Columns, plain: Sequence[str], revised: Sequence[str]) -> str:
+def readings(
+    family: Family, columns: Columns, plain: Sequence[str], revised: Sequence[str], *, uniform: bool = False
+) -> str:
     """One row per reading. Days without revisions are read as they are, so that filters reach the files."""
     if not revised:
-        return stored(columns, plain)
-    rows = stored(columns, revised)
+        return stored(columns, plain, uniform=uniform)
+    rows = stored(columns, revised, uniform=uniform)
     same = " AND ".join(
         [f"r.{name} = m.{name}" for name in ("device_id", "observed_at", "day")]
         + [f"r.{quote(key)} IS NOT DISTINCT FROM m.{quote(key)}" for key in family.keys]
@@ -149,7 +152,7 @@ def readings(family: Family, columns: Columns, plain: Sequence[str], revised: Se
     # joins on the plain columns, not on a hash: a filter on a device or a day reaches both sides and the files
     several = f"SELECT {identity} FROM ({rows}) GROUP BY {identity} HAVING count(*) > 1"
     chosen = ", ".join(f"r.{quote(name)}" for name in columns)
-    parts = [stored(columns, plain)] if plain else []
+    parts = [stored(columns, plain, uniform=uniform)] if plain else []
     parts.append(f"SELECT {chosen} FROM ({rows}) AS r LEFT JOIN ({several}) AS m ON {same} WHERE m.device_id IS NULL")
     parts.append(merge(family, columns, f"SELECT {chosen} FROM ({rows}) AS r JOIN ({several}) AS m ON {same}"))
     return " UNION ALL ".join(parts)

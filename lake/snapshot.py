@@ -1,13 +1,14 @@
 """Which snapshot a reader sees: chosen once, from files that the group may read; no database is opened."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
@@ -98,6 +99,7 @@ class StoredFile:
     day: str
     rows: int
     size: int
+    modified: int  # ms since 1970, as the log has it
 
 
 def files_of(home: Path, snapshot: Snapshot, table: str) -> list[StoredFile]:
@@ -114,9 +116,16 @@ def files_of(home: Path, snapshot: Snapshot, table: str) -> list[StoredFile]:
         ) from None
     if actions.num_rows == 0:
         return []
-    columns = [actions[name].to_pylist() for name in ("path", "partition.day", "num_records", "size_bytes")]
-    files = (
-        StoredFile(f"{folder}/{path}", str(day), rows or 0, size)
-        for path, day, rows, size in zip(*columns, strict=True)
-    )
+    names = ("path", "partition.day", "num_records", "size_bytes", "modification_time")
+    columns = (actions[name].cast(pa.int64()) if name.startswith("mod") else actions[name] for name in names)
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    files = (StoredFile(f"{folder}/{path}", str(day), n or 0, size, modified) for path, day, n, size, modified in rows)
     return sorted(files, key=lambda file: (file.day, file.path))
+
+
+def uniform(files: Sequence[StoredFile], columns: Collection[str]) -> bool:
+    """Whether all these files have all these columns. Tables only ever gain columns: the oldest file decides."""
+    if not files:
+        return True
+    oldest = min(files, key=lambda file: (file.modified, file.path))
+    return set(columns) - {"day"} <= set(pq.read_schema(oldest.path).names)

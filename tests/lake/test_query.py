@@ -160,8 +160,10 @@ def test_a_file_from_before_a_column_was_added_reads_as_null_there(home):
     home.add("hydrant", [reading("h1", "2026-03-01T10:00", pressure_kpa=400.0)])
     file = next((home.path / "lake" / "hydrant" / "day=2026-03-01").glob("*.parquet"))
     pl.read_parquet(file).drop("battery_pct", "extra").write_parquet(file)
+    home.add("hydrant", [reading("h1", "2026-03-02T10:00", pressure_kpa=500.0, battery_pct=9.0, extra="{}")])
     home.publish()
-    assert rows(home, "SELECT pressure_kpa, battery_pct, extra FROM hydrant") == [(400.0, None, None)]
+    query = "SELECT pressure_kpa, battery_pct, extra FROM hydrant ORDER BY observed_at"
+    assert rows(home, query) == [(400.0, None, None), (500.0, 9.0, "{}")]
 
 
 def test_the_long_view_has_a_row_for_each_measure_with_its_unit(home):
