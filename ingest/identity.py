@@ -93,12 +93,13 @@ def judge(state: FamilyState, rows: pl.DataFrame, files: Files) -> pl.DataFrame:
     doubtful = rows.filter(pl.col("_again") | pl.col("_late") | pl.col("_resent"))
     rows = rows.with_columns(pl.lit(STORED).alias("status"), pl.lit(0, pl.Int16).alias("revision"))
     if doubtful.height:
-        rows = rows.update(_judged(state, doubtful, files), on="_row", how="left")
+        placed = rows.filter(pl.col("time_source") == "broker")
+        rows = rows.update(_judged(state, doubtful, placed, files), on="_row", how="left")
     return _continuous(state, rows)
 
 
-def _judged(state: FamilyState, doubtful: pl.DataFrame, files: Files) -> pl.DataFrame:
-    """Decide about rows that may not be new: columns _row, status, revision."""
+def _judged(state: FamilyState, doubtful: pl.DataFrame, placed: pl.DataFrame, files: Files) -> pl.DataFrame:
+    """Decide about rows that may not be new: columns _row, status, revision. `placed` got their time by the broker."""
     measures = list(state.family.measures)
     identity = [*state.by, "observed_at"]
     stored = _look_up(state, doubtful, files)
@@ -110,7 +111,7 @@ def _judged(state: FamilyState, doubtful: pl.DataFrame, files: Files) -> pl.Data
         pl.col(m).is_null() | (pl.col(m) == pl.col(f"{m}_there")).fill_null(value=False) for m in measures
     )
     known = pairs.filter(contained).select("_row").unique()
-    duplicates = pl.concat([copies.select("_row"), known, _resent(state, rest, stored)]).unique()
+    duplicates = pl.concat([copies.select("_row"), known, _resent(state, rest, placed, stored)]).unique()
     rest = rest.join(duplicates, on="_row", how="anti")
     there = stored.join(rest, on=identity, how="semi")
     decided = _one_by_one(identity, measures, rest, there)
@@ -128,8 +129,10 @@ def _look_up(state: FamilyState, doubtful: pl.DataFrame, files: Files) -> pl.Dat
     schema = {name: doubtful.schema[name] for name in columns}
     found = [pl.DataFrame(schema=schema)]
     ask = doubtful.filter(pl.col("_late") | pl.col("_resent"))
-    day = pl.from_epoch("observed_at", "us").dt.date().cast(pl.String)
-    for (date,), part in ask.group_by(day.alias("_day")):
+    # the first copy of what was sent again may stand in the day before
+    days = [(ask, pl.col("observed_at")), (ask.filter("_resent"), pl.col("observed_at") - HOUR_US)]
+    asked = pl.concat(rows.with_columns(pl.from_epoch(time, "us").dt.date().alias("_day")) for rows, time in days)
+    for (date,), part in asked.group_by("_day"):
         paths = files([str(date)])
         if paths:
             found.append(_of_day(paths, part, columns, schema))
@@ -152,18 +155,18 @@ def _of_day(paths: list[Path], part: pl.DataFrame, columns: list[str], schema: d
     )
 
 
-def _resent(state: FamilyState, rest: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+def _resent(state: FamilyState, rest: pl.DataFrame, placed: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     """Readings without a time of their own that the broker sent again (DUP): the same values within the hour before."""
     resent = rest.filter(pl.col("_resent"))
     if not resent.height:
         return pl.DataFrame(schema={"_row": pl.UInt32})
     measures = list(state.family.measures)
-    columns = [*state.by, "observed_at", *measures, "time_source"]
-    before = pl.concat([stored.select(columns), rest.filter(~pl.col("_resent")).select(columns)])
-    before = before.filter(pl.col("time_source") == "broker")
+    columns = [*state.by, "observed_at", *measures, "message_id"]
+    before = pl.concat([stored.filter(pl.col("time_source") == "broker").select(columns), placed.select(columns)])
     pairs = resent.join(before, on=[*state.by, *measures], how="inner", suffix="_there", nulls_equal=True)
     age = pl.col("observed_at") - pl.col("observed_at_there")
-    return pairs.filter(age.is_between(0, HOUR_US)).select("_row").unique()
+    earlier = pl.col("message_id_there") < pl.col("message_id")  # the first of several copies stays
+    return pairs.filter(age.is_between(0, HOUR_US) & earlier).select("_row").unique()
 
 
 def _one_by_one(
