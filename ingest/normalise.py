@@ -14,9 +14,11 @@ from schemas.vocabulary import Derivation, Family
 
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
+DAY_S = 86_400
 FLOOR_US = 946_684_800_000_000  # 2000-01-01: no device of ours is older
 
 Frame = pl.DataFrame
+LIMIT = 999_999_999_999  # DECIMAL(18,6) holds less than 10^12
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def _derived(rule: Derivation) -> pl.Expr:
         value = source * first + second.fill_null(0)
     else:  # fill: 0 % at the empty distance, 100 % at the full one; beyond both ends it is what it is at the end
         value = ((first - source) / (first - second.fill_null(0)) * 100).clip(0, 100)
-    finite = pl.when(value.is_finite()).then(value)
-    return pl.coalesce(rule.measure, finite).alias(rule.measure)
+    held = pl.when(value.abs() < LIMIT).then(value)  # neither infinite nor beyond the column
+    return pl.coalesce(rule.measure, held).alias(rule.measure)
 
 
 def _reason(family: Family) -> pl.Expr:
@@ -124,7 +126,9 @@ def _tested(family: Family, rows: Frame, ingested_at: int) -> Frame:
     tests = pl.sum_horizontal(bits).cast(pl.Int32).alias("quality_tests")
     rows = rows.with_columns(tests)
     if "interval_s" in family.measures:
-        until = pl.col("observed_at") + pl.col("interval_s") * 1_000_000
+        length = next(m for m in family.columns if m.name == "interval_s")
+        possible = pl.col("interval_s").is_between(length.min or 0, length.max or DAY_S)
+        until = pl.when(possible).then(pl.col("observed_at") + pl.col("interval_s") * 1_000_000).otherwise(None)
     else:
         until = pl.lit(None, pl.Int64)
     return rows.with_columns(
