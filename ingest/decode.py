@@ -46,6 +46,7 @@ class Batch:
     refused: list[Refusal] = field(default_factory=list)
     housekeeping: list[tuple[int, Device | None]] = field(default_factory=list)
     gateways: dict[int, str] = field(default_factory=dict)  # message -> gateway that spoke
+    _opened: tuple[int, list[bytes]] = (-1, [])  # refusals of one message follow each other: it is opened once
 
     def of(self, family: str) -> FamilyRows:
         """The readings of a family, an empty list at first."""
@@ -55,10 +56,12 @@ class Batch:
 
     def payload(self, refusal: Refusal) -> bytes:
         """The bytes that were refused: the whole message, or the one element of an array."""
-        payload: bytes = self.messages["payload"][refusal.message].as_py()
-        return (
-            payload if refusal.element == WHOLE or payload.lstrip()[:1] != b"[" else elements(payload)[refusal.element]
-        )
+        if refusal.element == WHOLE or self._opened[0] != refusal.message:
+            payload: bytes = self.messages["payload"][refusal.message].as_py()
+            if refusal.element == WHOLE or payload.lstrip()[:1] != b"[":
+                return payload
+            self._opened = refusal.message, elements(payload)
+        return self._opened[1][refusal.element]
 
 
 def decode(messages: pa.Table, router: Router) -> Batch:
