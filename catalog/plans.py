@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from catalog.store import Store, dirty_days, journals, meta, plans, revised_days, snapshots
+from catalog.store import buried as buried_files
 
 
 @dataclass(frozen=True)
@@ -109,13 +110,16 @@ def publish(store: Store, plan: Plan, versions: Mapping[str, int]) -> Snapshot:
             _add(db, revised_days, family=family, day=day)
         for dataset, subject, local_date in plan.dirty:
             _add(db, dirty_days, dataset=dataset, subject=subject, local_date=local_date)
+        for name, change in plan.tables.items():
+            for file in change.removes:
+                _add(db, buried_files, table_name=name, path=file.path, at=plan.created_at)
         # the files are named in the Delta log; the body would only grow the catalogue
         db.execute(update(plans).where(plans.c.id == plan.id).values(state="published", body="{}"))
         key = made.inserted_primary_key
         return Snapshot(int(key[0]) if key else 0, plan.created_at, merged)
 
 
-def _add(db: Connection, table: Any, **values: str) -> None:
+def _add(db: Connection, table: Any, **values: str | int) -> None:
     dialect = sqlite if db.dialect.name == "sqlite" else postgresql
     db.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
 
@@ -170,3 +174,36 @@ def value(store: Store, key: str) -> str | None:
     """One value of the catalogue's own notes (`registry_version`, …)."""
     with store.begin() as db:
         return db.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+
+
+def thin_snapshots(store: Store, *, drop_before: int, thin_before: int) -> list[tuple[int, int]]:
+    """Forget snapshots older than `drop_before`, and of those before `thin_before` all but the last of each hour.
+
+    Times in µs. The newest snapshot always stays. Returns (id, created_at) of those that went.
+    """
+    hour = 3_600_000_000
+    with store.begin() as db:
+        rows = db.execute(select(snapshots.c.id, snapshots.c.created_at).order_by(snapshots.c.id)).all()
+        last = {row.created_at // hour: row.id for row in rows}
+        gone = [
+            (row.id, row.created_at)
+            for row in rows[:-1]
+            if row.created_at < drop_before or (row.created_at < thin_before and last[row.created_at // hour] != row.id)
+        ]
+        for number, _ in gone:
+            db.execute(delete(snapshots).where(snapshots.c.id == number))
+    return gone
+
+
+def buried(store: Store, before: int | None) -> list[tuple[str, str]]:
+    """(table, path) of files that plans removed, all or those removed before a time in µs."""
+    query = select(buried_files.c.table_name, buried_files.c.path)
+    with store.begin() as db:
+        found = db.execute(query if before is None else query.where(buried_files.c.at < before))
+        return [(row.table_name, row.path) for row in found]
+
+
+def forget_buried(store: Store, before: int) -> None:
+    """Strike from the list what was deleted."""
+    with store.begin() as db:
+        db.execute(delete(buried_files).where(buried_files.c.at < before))

@@ -127,6 +127,14 @@ revised_days = Table(  # UTC days of a family that hold more than one row for so
     Column("day", String, primary_key=True),
 )
 
+buried = Table(  # files that a published plan removed; deleted when no kept snapshot can name them
+    "buried",
+    metadata,
+    Column("table_name", String, primary_key=True),
+    Column("path", String, primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+)
+
 schema_events = Table(
     "schema_events",
     metadata,

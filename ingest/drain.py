@@ -72,8 +72,7 @@ class Drain:
             count, oldest = self.journal.waiting(self.position)
             age = (micros(self.clock()) - oldest) / 1e6 if oldest is not None else 0.0
             if not count:
-                self.keeper.rest()
-                return 3600.0 if not everything else 0.0
+                return 0.0 if everything or self.keeper.rest() else 3600.0
             if count < settings.flush_rows and age < settings.flush_seconds and not everything:
                 return max(settings.flush_seconds - age, 0.01)
             counts = self.writer.commit_from(self.journal, settings.flush_rows)

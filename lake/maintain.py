@@ -1,17 +1,29 @@
-"""Maintenance beside ingestion: many small files become one, logs stay short. Every step is a plan of its own."""
+"""Maintenance beside ingestion: many small files become one, logs stay short, what nobody can ask for any more goes.
+
+Every change is a plan of its own, like a commit. Files are deleted only when no kept snapshot names them.
+"""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 
 import polars as pl
 
+from catalog import plans
 from catalog.plans import DataFile
 from lake.commit import Lake
 from lake.tables import MESSAGE_COUNTS, READING_COUNTS, tables
+from schemas.clock import micros
 
 HOT_FILES = 48  # a day with so many small files is compacted while it fills
-SMALL_BYTES = 32 * 2**20  # larger files are left alone
-ROWS_AT_ONCE = 4_000_000
+COLD_FILES = 8  # and with so many when there is nothing else to do
+SMALL_ROWS = 250_000  # larger files are left alone
+ROWS_AT_ONCE, BYTES_AT_ONCE = 400_000, 12 * 2**20  # bounds the memory of a compaction
 CHECKPOINT_COMMITS = 100
+KEEP_SNAPSHOTS = timedelta(days=14)
+KEEP_EVERY_SNAPSHOT = timedelta(days=1)  # older ones are thinned to one an hour
+SWEEP_EVERY = timedelta(days=1)
 
 
 class Keeper:
@@ -21,18 +33,25 @@ class Keeper:
         """Nothing is done before the first commit."""
         self.lake = lake
         self._commits = 0
+        self._swept = lake.clock()
 
     def after_commit(self) -> None:
         """Compact what has become hot; write checkpoints now and then."""
         self._commits += 1
-        hot = [(name, day) for name, day, files in _days(self.lake) if len(files) >= HOT_FILES]
-        for name, day in hot:
+        for name, day in _full(self.lake, HOT_FILES):
             compact(self.lake, name, day)
         if self._commits % CHECKPOINT_COMMITS == 0:
             checkpoint(self.lake)
 
-    def rest(self) -> None:
-        """Nothing waits: there is nothing to do that could not wait as well."""
+    def rest(self) -> bool:
+        """Nothing waits: do one piece of what could wait. False where nothing is left to do."""
+        cold = next(iter(_full(self.lake, COLD_FILES)), None)
+        if cold is not None:
+            return compact(self.lake, *cold) > 0
+        if self.lake.clock() - self._swept >= SWEEP_EVERY:
+            self._swept = self.lake.clock()
+            sweep(self.lake)
+        return False
 
 
 def compact(lake: Lake, name: str, day: str) -> int:
@@ -47,9 +66,8 @@ def compact(lake: Lake, name: str, day: str) -> int:
         paths = [lake.home.lake / name / file.path for file in files]
         rows = pl.read_parquet(paths, missing_columns="insert", hive_partitioning=False)
         if name == "balance":
-            rows = rows.group_by("device_id", "gateway").agg(
-                pl.col(n).sum() for n in (*MESSAGE_COUNTS, *READING_COUNTS)
-            )
+            sums = [pl.col(count).sum() for count in (*MESSAGE_COUNTS, *READING_COUNTS)]
+            rows = rows.group_by("device_id", "gateway").agg(sums)
         order = [c for c in ("device_id", "observed_at", "received_at") if c in rows.columns][:2]
         table = rows.sort(order, nulls_last=True).to_arrow().cast(tables()[name])
         lake.rewrite("compact", {name: {day: table}}, {name: files})
@@ -59,7 +77,7 @@ def compact(lake: Lake, name: str, day: str) -> int:
 def compact_all(lake: Lake) -> int:
     """Compact every day that has more than one small file. Returns how many files went."""
     with lake.exclusive():
-        found = [(name, day) for name, day, files in _days(lake) if len(files) > 1]
+        found = _full(lake, 2)
     return sum(compact(lake, name, day) for name, day in found)
 
 
@@ -71,17 +89,82 @@ def checkpoint(lake: Lake) -> None:
                 table.checkpoint()
 
 
-def _days(lake: Lake) -> Iterator[tuple[str, str, list[DataFile]]]:
-    for name in lake.snapshot.versions if lake.snapshot else ():
-        for day, files in lake.tables[name].files().items():
-            yield name, day, _small(files)
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep removed."""
+
+    raw_days: int
+    snapshots: int
+    files: int
+    bytes: int
+
+
+def sweep(lake: Lake) -> Swept:
+    """Let go of raw messages past `ingest.raw_days`, of old snapshots, and of files that only those named."""
+    with lake.exclusive():
+        now = lake.clock()
+        raw_days = _expire_raw(lake)
+        gone = plans.thin_snapshots(
+            lake.store,
+            drop_before=micros(now - KEEP_SNAPSHOTS),
+            thin_before=micros(now - KEEP_EVERY_SNAPSHOT),
+        )
+        for number, created_at in gone:
+            (lake.home.published / "snapshots" / f"{number:012d}-{created_at}.json").unlink(missing_ok=True)
+        files, size = _delete_files(lake, micros(now - KEEP_SNAPSHOTS))
+        return Swept(raw_days, len(gone), files, size)
+
+
+def _expire_raw(lake: Lake) -> int:
+    last = (lake.clock() - timedelta(days=lake.home.settings.ingest.raw_days)).date().isoformat()
+    old = {day: files for day, files in lake.tables["raw_messages"].files().items() if day < last and files}
+    if old:
+        lake.rewrite("expire", {}, {"raw_messages": [file for files in old.values() for file in files]})
+    return len(old)
+
+
+def _delete_files(lake: Lake, before: int) -> tuple[int, int]:
+    """Delete files whose removal is older than every kept snapshot, and those that no plan ever named."""
+    found = [lake.home.lake / name / path for name, path in plans.buried(lake.store, before)]
+    found += [path for name in lake.tables for path in _orphans(lake, name, before)]
+    size = 0
+    for path in found:
+        if path.is_file():
+            size += path.stat().st_size
+            path.unlink()
+    plans.forget_buried(lake.store, before)
+    return len(found), size
+
+
+def _orphans(lake: Lake, name: str, before: int) -> Iterator[Path]:
+    """Files that a crash left between writing and planning: in no log, buried by no plan, and old."""
+    folder = lake.home.lake / name
+    if not folder.is_dir():
+        return
+    known = {file.path for files in lake.tables[name].files().values() for file in files}
+    known |= {path for table, path in plans.buried(lake.store, None) if table == name}
+    for path in folder.glob("day=*/*.parquet"):
+        if path.relative_to(folder).as_posix() not in known and path.stat().st_mtime * 1e6 < before:
+            yield path
+
+
+def _full(lake: Lake, files: int) -> list[tuple[str, str]]:
+    """Tables and days with at least so many small files."""
+    return [
+        (name, day)
+        for name in (lake.snapshot.versions if lake.snapshot else ())
+        for day, live in lake.tables[name].files().items()
+        if sum(file.rows < SMALL_ROWS for file in live) >= files
+    ]
 
 
 def _small(files: list[DataFile]) -> list[DataFile]:
-    chosen, rows = [], 0
-    for file in sorted((f for f in files if f.size < SMALL_BYTES), key=lambda f: f.size):
-        rows += file.rows
-        if rows > ROWS_AT_ONCE:
+    """The smallest files that may be made one at once."""
+    chosen: list[DataFile] = []
+    rows = size = 0
+    for file in sorted((f for f in files if f.rows < SMALL_ROWS), key=lambda f: f.rows):
+        rows, size = rows + file.rows, size + file.size
+        if rows > ROWS_AT_ONCE or size > BYTES_AT_ONCE:
             break
         chosen.append(file)
     return chosen
