@@ -63,9 +63,11 @@ def harmless(query: str) -> None:
     except duckdb.Error:
         return
     for statement in statements:
+        if statement.type == _Type.MULTI:
+            raise DravaError("PIVOT without its list of values is not allowed here", "Write PIVOT … ON … IN (…)")
         if statement.type not in _HARMLESS:
             raise DravaError(
-                f"{statement.type.name} is not allowed here", "This connection reads one snapshot, nothing else"
+                f"{statement.type.name} is not allowed here", "This connection reads one snapshot, no more"
             )
         if statement.type == _Type.EXPLAIN:
             _explained(statement.query)

@@ -18,9 +18,8 @@ from tests.lake.homes import SETTINGS, TestHome, reading
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def home(tmp_path):
-    made = TestHome(tmp_path / "home")
+def build(path):
+    made = TestHome(path)
     made.add("hydrant", [reading("h1", "2026-03-01T10:00", pressure_kpa=1.0)])
     (made.path / "catalog" / "catalog.sqlite").write_bytes(b"SQLite format 3\x00")
     made.publish()
@@ -28,8 +27,18 @@ def home(tmp_path):
 
 
 @pytest.fixture
-def con(home):
-    with open_snapshot(home.path) as connection:
+def home(tmp_path):
+    return build(tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("attacked") / "home")
+
+
+@pytest.fixture(scope="module")
+def con(attacked):
+    with open_snapshot(attacked.path) as connection:
         yield connection
 
 
@@ -82,12 +91,12 @@ def lake_file(home):
 
 
 @pytest.mark.parametrize("query", HOSTILE)
-def test_a_connection_refuses_what_reaches_beyond_its_snapshot(home, con, query):
+def test_a_connection_refuses_what_reaches_beyond_its_snapshot(attacked, con, query):
     outside = pa.table({"secret": [1]})
-    file = lake_file(home)
+    file = lake_file(attacked)
     before = file.read_bytes()
     try:
-        found = con.execute(query.format(file=file, home=home.path)).fetchall()
+        found = con.execute(query.format(file=file, home=attacked.path)).fetchall()
     except (DravaError, con_errors()):
         found = None
     assert found is None, found
@@ -117,9 +126,9 @@ def test_a_connection_refuses_what_reaches_beyond_its_snapshot(home, con, query)
         "SELECT " + "(" * 5000 + "1" + ")" * 5000,
     ],
 )
-def test_a_question_is_one_select_over_the_views(home, con, query):
+def test_a_question_is_one_select_over_the_views(attacked, con, query):
     with pytest.raises(DravaError) as raised:
-        list(stream(ask(con, query.format(file=lake_file(home), home=home.path)), 10)[1])
+        list(stream(ask(con, query.format(file=lake_file(attacked), home=attacked.path)), 10)[1])
     assert "\n" not in str(raised.value)
 
 

@@ -1,6 +1,7 @@
 """Proves what a reader of the lake sees: one row per reading, one snapshot, files pruned."""
 
 import re
+import threading
 from datetime import date
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import drava
 from lake.query import mentioned, open_snapshot
 from lake.relations import columns_of, merge
 from lake.snapshot import find
@@ -263,6 +265,33 @@ def test_the_snapshot_is_chosen_once_and_older_ones_stay(home):
     for wrong in ("7", "yesterday"):
         with pytest.raises(DravaError):
             find(home.path, wrong)
+
+
+def test_readers_beside_a_writer_see_versions_that_belong_together(home):
+    def commits():
+        for n in range(12):
+            row = reading("x", f"2026-03-01T{n:02d}:00")
+            home.add("hydrant", [row])
+            home.add("streetlight", [row])
+            home.publish(f"2026-03-01T{n:02d}:30:00")
+
+    writer = threading.Thread(target=commits)
+    writer.start()
+    seen = []
+    while writer.is_alive() or not seen:
+        (pair,) = rows(home, "SELECT (SELECT count(*) FROM hydrant), (SELECT count(*) FROM streetlight)")
+        seen.append(pair)
+    writer.join()
+    assert all(hydrants == lights for hydrants, lights in seen)
+    assert seen == sorted(seen)
+    assert rows(home, "SELECT count(*) FROM hydrant") == [(12,)]
+
+
+def test_a_notebook_connects_by_the_packages_name(home):
+    home.add("hydrant", [reading("h1", "2026-03-01T10:00", pressure_kpa=1.0)])
+    home.publish()
+    with drava.connect(str(home.path)) as con:
+        assert con.sql("SELECT pressure_kpa FROM hydrant").pl()["pressure_kpa"].to_list() == [1.0]
 
 
 def test_only_tables_that_a_query_mentions_are_opened(home):
