@@ -11,7 +11,7 @@ from commands import alarms
 from commands.context import Context, Json, context, show_json, show_rows
 from indicators.alarms import reconcile
 from indicators.detect import run_detectors
-from indicators.header import Kind, Pack, chosen, packs
+from indicators.header import Example, Kind, Pack, chosen, packs
 from indicators.runner import changed_values, run_indicators
 from indicators.telling import what
 from lake.commit import Lake, append_values
@@ -158,9 +158,14 @@ def described(pack: Pack, lang: Lang) -> dict[str, Any]:
         "cadence": pack.cadence,
         "inputs": list(pack.reads),
         "references": list(pack.references),
-        "examples": [example.title for example in pack.example],
+        "examples": [f"{one.title}: {_expected(one)}" for one in pack.example],
     }
     return {key: value for key, value in told.items() if value}
+
+
+def _expected(example: Example) -> str:
+    rows = [", ".join(f"{key} = {value}" for key, value in row.items()) for row in example.expect]
+    return "; ".join(rows) or "no row"
 
 
 def computed(shared: Context, pack: Pack) -> dict[str, Any]:
@@ -185,4 +190,4 @@ FROM indicator_values WHERE indicator = ?"""
 def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {part}" for key, part in value.items() if part is not None)
-    return "; ".join(str(part) for part in value) if isinstance(value, list) else str(value)
+    return f"\n{'':<11}".join(str(part) for part in value) if isinstance(value, list) else str(value)

@@ -1,6 +1,6 @@
 """Detectors over a snapshot: each row is a condition with its place, its time, its size and the numbers behind it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
@@ -28,16 +28,19 @@ FINDINGS = pa.schema(
         ("going_on", pa.bool_()),
     ]
 )
-HORIZON_DAYS = 35  # conditions that ended before are not looked for again
+
+
+MEMORY = timedelta(days=100)  # what lies further back no detector looks at
 
 
 def run_detectors(connection: Cursor, *, as_of: datetime, settings: Settings, ids: list[str] | None = None) -> pa.Table:
     """Look for conditions (with all detectors, or those named) in a snapshot as it was known at `as_of`.
 
-    Gives rows of `FINDINGS`, sorted by detector, time and subject. A condition that goes on has no `until`.
+    Gives rows of `FINDINGS`, sorted by detector, time and subject. A condition that goes on has no `until`; one that
+    ended more than 35 days before is not looked for again.
     """
     wanted = chosen("detector", ids)
-    with frame(connection, Terms.of(settings, as_of), reads(wanted)):
+    with frame(connection, Terms.of(settings, as_of), reads(wanted), back=MEMORY):
         tables = [_findings(connection, pack) for pack in wanted]
     return pa.concat_tables(tables) if tables else FINDINGS.empty_table()
 

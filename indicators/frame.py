@@ -14,6 +14,7 @@ from schemas.settings import Settings
 from schemas.vocabulary import families, seconds
 
 MEMORY_DAYS = 400  # sun times reach back so far from the moment of the run
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
 SHARED = ("consumption_hourly", "consumption_daily", "inflow")  # computed once for all packs that read them
 
 
@@ -55,16 +56,17 @@ class Terms:
 
 
 @contextmanager
-def frame(connection: Cursor, terms: Terms, reads: Sequence[str]) -> Iterator[None]:
+def frame(connection: Cursor, terms: Terms, reads: Sequence[str], back: timedelta | None = None) -> Iterator[None]:
     """Put temporary tables and views before the snapshot's own for as long as the block runs.
 
     `run` has one row (as_of, today, zone, water_eur_m3, energy_eur_kwh, lat, lon); `sun` a row a local day; `expected`
     the declared interval of each family; `heard` (family, device_id, observed_at, received_at) all readings of all
-    families. The family tables, and so every view over them, end at as_of; so do the assignments.
+    families. The family tables, and so every view over them, end at as_of and begin `back` before it (default: at the
+    beginning); the assignments end there too.
     """
     made: list[str] = []
     try:
-        for name, statement, parameters in _statements(connection, terms, frozenset(reads)):
+        for name, statement, parameters in _statements(connection, terms, frozenset(reads), back):
             connection.execute(statement, parameters)
             made.append(name)
         yield
@@ -76,13 +78,15 @@ def frame(connection: Cursor, terms: Terms, reads: Sequence[str]) -> Iterator[No
 _Statement = tuple[str, str, list[Any] | None]
 
 
-def _statements(connection: Cursor, terms: Terms, reads: frozenset[str]) -> Iterator[_Statement]:
+def _statements(
+    connection: Cursor, terms: Terms, reads: frozenset[str], back: timedelta | None
+) -> Iterator[_Statement]:
     own = connection.execute("SELECT current_database()").fetchone()[0]
     yield from _terms(terms)
-    moment = f"TIMESTAMPTZ '{terms.as_of.isoformat()}'"  # a literal, so that files behind it are not even opened
+    moment, first = _literal(terms.as_of), _literal(terms.as_of - back if back else _FIRST)
     for name in families():
         source = f'"{own}".main.{name}'
-        yield _view(name, f"SELECT * FROM {source} WHERE observed_at <= {moment}")
+        yield _view(name, f"SELECT * FROM {source} WHERE observed_at <= {moment} AND observed_at >= {first}")
     yield _view("assignments", _ASSIGNMENTS.format(source=f'"{own}".main.assignments', moment=moment))
     union = " UNION ALL ".join(
         f"SELECT '{name}' AS family, device_id, observed_at, received_at FROM {name}" for name in families()
@@ -99,6 +103,11 @@ _ASSIGNMENTS = """SELECT * REPLACE (
     CASE WHEN valid_to <= {moment} THEN valid_to END AS valid_to,
     CASE WHEN valid_to <= {moment} THEN end_register END AS end_register
 ) FROM {source} WHERE valid_from <= {moment}"""
+
+
+def _literal(moment: datetime) -> str:
+    """A time written into the SQL, so that files behind it are not even opened."""
+    return f"TIMESTAMPTZ '{moment.isoformat()}'"
 
 
 def _view(name: str, select: str) -> _Statement:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from devices.simulate import KINDS, city
+from indicators.alarms import reconcile
 from indicators.detect import run_detectors
+from indicators.header import packs
 from indicators.runner import run_indicators
 from schemas.settings import Settings
 from tests.indicators.world import empty, settle
@@ -101,3 +103,16 @@ def test_every_family_of_the_city_has_an_indicator_with_values():
     rows = values.to_pylist()
     assert all(0 <= row["coverage"] <= 1.0001 for row in rows)
     assert all(row["period_start"] < row["period_end"] <= place.end.date() + timedelta(days=1) for row in rows)
+
+
+def test_runs_through_three_weeks_open_one_alarm_a_fault_and_never_another():
+    place, connection = lived(3)
+    alarms, moment = {}, place.start + timedelta(days=4)
+    while moment <= place.end:
+        found = run_detectors(connection, as_of=moment, settings=Settings())
+        known, ran = list(alarms.values()), packs("detector")
+        changed = reconcile(known, found, detectors=ran, as_of=moment, snapshot_id=1)
+        alarms.update({alarm.alarm_id: alarm for alarm in changed})
+        moment += timedelta(hours=34)
+    assert sorted(alarm.kind for alarm in alarms.values()) == sorted(fault.kind for fault in place.faults)
+    assert "retracted" not in {alarm.state for alarm in alarms.values()}

@@ -3,8 +3,8 @@ id = "water.district_leak"
 kind = "detector"
 version = 1
 grain = "area"
-reads = ["inflow", "consumption_hourly", "things", "run"]
-references = ["Minimum night flow above its own baseline; what connections drew that night is subtracted, so that a leak in a house stays a leak in a house"]
+reads = ["inflow", "consumption_hourly", "hydrant", "assignments", "things", "run"]
+references = ["Minimum night flow above its own baseline; what connections drew that night is subtracted and nights with an open hydrant are left out, so that one cause makes one alarm"]
 cadence = "night"
 
 [title]
@@ -55,6 +55,19 @@ FROM range(TIMESTAMPTZ '2026-03-01 00:00:00Z', TIMESTAMPTZ '2026-03-13 06:00:00Z
 water_meter = """
 SELECT 'm1' AS device_id, t AS observed_at, greatest(0, date_diff('hour', TIMESTAMPTZ '2026-03-10 00:00:00Z', t)) AS volume_total_m3
 FROM range(TIMESTAMPTZ '2026-03-01 00:00:00Z', TIMESTAMPTZ '2026-03-13 06:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
+
+[[example]]
+title = "A hydrant left open for days is its own alarm, not a leak"
+as_of = 2026-03-13T06:00:00Z
+[example.given]
+things = [{ thing_id = "shaft", family = "district_meter", area_id = "east", attributes = "{}" }, { thing_id = "hydrant", family = "hydrant", area_id = "east", attributes = "{}" }]
+assignments = [{ device_id = "d1", thing_id = "shaft", valid_from = "2026-01-01T00:00:00Z" }, { device_id = "h1", thing_id = "hydrant", valid_from = "2026-01-01T00:00:00Z" }]
+district_meter = """
+SELECT 'd1' AS device_id, t AS observed_at, CASE WHEN t >= TIMESTAMPTZ '2026-03-10 00:00:00Z' THEN 18.0 ELSE 3.0 END AS flow_m3h
+FROM range(TIMESTAMPTZ '2026-03-01 00:00:00Z', TIMESTAMPTZ '2026-03-13 06:00:00Z', INTERVAL 15 MINUTE) AS r (t)"""
+hydrant = """
+SELECT 'h1' AS device_id, t AS observed_at, t >= TIMESTAMPTZ '2026-03-10 00:00:00Z' AS open_state
+FROM range(TIMESTAMPTZ '2026-03-01 00:00:00Z', TIMESTAMPTZ '2026-03-13 06:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
 */
 WITH inflow_night AS (
     SELECT i.area_id, CAST(i.starts_at AT TIME ZONE r.zone AS DATE) AS night, avg(CAST(i.flow_m3h AS DECIMAL(18, 6))) AS flow,
@@ -74,13 +87,24 @@ drawn AS (  -- through meters, in the same window, by the share of each step tha
     JOIN things AS t ON t.thing_id = c.thing_id
     GROUP BY t.area_id, n.night
 ),
+opened AS (
+    SELECT DISTINCT t.area_id, h.observed_at
+    FROM hydrant AS h
+    JOIN assignments AS a ON a.device_id = h.device_id AND h.observed_at >= a.valid_from
+        AND (a.valid_to IS NULL OR h.observed_at < a.valid_to)
+    JOIN things AS t ON t.thing_id = a.thing_id
+    WHERE coalesce(h.open_state, false) OR coalesce(h.flow_m3h > 1, false)
+),
 net AS (
     SELECT n.area_id, n.night, n.starts_at, n.ends_at, n.flow - coalesce(d.flow, 0) AS flow,
         isodow(n.night) >= 6 AS weekend, row_number() OVER (PARTITION BY n.area_id ORDER BY n.night) AS number
     FROM inflow_night AS n
     LEFT JOIN drawn AS d ON d.area_id = n.area_id AND d.night = n.night
     CROSS JOIN run AS r
-    WHERE n.ends_at <= r.as_of
+    WHERE n.ends_at <= r.as_of AND NOT EXISTS (
+        FROM opened AS o WHERE o.area_id = n.area_id
+            AND o.observed_at BETWEEN n.starts_at - INTERVAL 1 HOUR AND n.ends_at + INTERVAL 1 HOUR
+    )
 ),
 baseline AS (
     SELECT n.area_id, n.number, median(b.flow) AS usual, 1.4826 * mad(b.flow) AS spread,
