@@ -3,14 +3,18 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import islice
+from threading import Event
 from zlib import crc32
 
 from commands.demo.broker import LOOPBACK, Broker
 from devices.publish import Protocol, publish
+from schemas.errors import DravaError
 
 Message = tuple[str, bytes]  # topic, payload
 Timed = tuple[datetime, Message]  # when it is sent, and what
-SLICE = 5000  # messages between two changes of the protocol
+SLICE = 10_000  # messages between two changes of the protocol
+ATTEMPTS = 5
+REST_SECONDS = 0.1
 
 
 class Feed:
@@ -21,6 +25,7 @@ class Feed:
         self.sent = 0
         self._ports: dict[Protocol, int] = {"5": broker.port, "3.1.1": broker.port_311}
         self._told = told
+        self._pause = Event()
 
     def send(self, messages: Iterable[Message]) -> None:
         """Publish all messages; returns when the broker has acknowledged every one."""
@@ -31,16 +36,27 @@ class Feed:
                 self._publish(own, protocol, port)
 
     def _publish(self, messages: list[Message], protocol: Protocol, port: int) -> None:
+        """Publish, and again from the start where the connection breaks: as a gateway does that heard no answer."""
         if not messages:
             return
         before = self.sent
-        self.sent += publish(
-            messages,
-            url=f"mqtt://{LOOPBACK}:{port}",
-            client_id=f"demo-city-{protocol}",
-            protocol=protocol,
-            progress=lambda acknowledged: self._told(before + acknowledged),
-        )
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                self.sent += publish(
+                    messages,
+                    url=f"mqtt://{LOOPBACK}:{port}",
+                    client_id=f"demo-city-{protocol}",
+                    protocol=protocol,
+                    progress=lambda acknowledged: self._told(before + acknowledged),
+                )
+            except DravaError:
+                if not left:
+                    raise
+            else:
+                return
+            finally:
+                # rumqttd tidies up a little later, and may then end whoever connected right behind us
+                self._pause.wait(REST_SECONDS)
 
 
 def protocol_of(topic: str) -> Protocol:

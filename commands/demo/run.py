@@ -28,6 +28,7 @@ from schemas.errors import DravaError
 SEED = 2026
 CATCH_UP = AHEAD = timedelta(days=1)  # of the live mode: behind us, and before us
 STUCK_SECONDS = 120.0
+QUIET_SECONDS = 0.5
 LOOK_SECONDS = 0.2
 
 
@@ -117,10 +118,13 @@ def _sent(play: Play, ingest: Ingest, past: list[Timed]) -> Feed:
 
 
 def _committed(play: Play, ingest: Ingest, wanted: int, bars: Bars) -> None:
-    """Wait until so many messages are in the lake. Raises DravaError where ingestion ends or nothing moves any more."""
+    """Wait until so many messages are in the lake and no more come: what was sent twice comes twice.
+
+    Raises DravaError where ingestion ends, or nothing moves any more.
+    """
     last, since, pause = -1, monotonic(), Event()
-    while (count := messages_published(play.store)) < wanted:
-        bars.move(committed=count)
+    while (count := messages_published(play.store)) < wanted or count != last or monotonic() - since < QUIET_SECONDS:
+        bars.move(committed=min(count, wanted))
         if count != last:
             last, since = count, monotonic()
         if died := ingest.died():
@@ -128,7 +132,6 @@ def _committed(play: Play, ingest: Ingest, wanted: int, bars: Bars) -> None:
         if monotonic() - since > STUCK_SECONDS:
             raise DravaError(f"only {count} of {wanted} messages are in the lake", f"Look into {ingest.log}")
         pause.wait(LOOK_SECONDS)
-    bars.move(committed=count)
 
 
 @contextmanager
