@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from ingest.normalise import flag
 from schemas.quality import Test
 from schemas.vocabulary import Family
 
@@ -53,7 +54,7 @@ class FamilyState:
             *(
                 pl.col(f"_last_{n}")
                 .filter(pl.col(f"_last_{n}").is_not_null())
-                .sort_by(pl.col("_mark").filter(pl.col(f"_last_{n}").is_not_null()))
+                .sort_by(pl.col("_mark").filter(pl.col(f"_last_{n}").is_not_null()), maintain_order=True)
                 .last()
                 for n in self.registers
             ),
@@ -67,7 +68,10 @@ class FamilyState:
             )
             time = pl.col("observed_at").dt.epoch("us")
             last = [
-                pl.col(name).drop_nulls().sort_by(time.filter(pl.col(name).is_not_null())).last()
+                pl.col(name)
+                .drop_nulls()
+                .sort_by(time.filter(pl.col(name).is_not_null()), pl.col("revision").filter(pl.col(name).is_not_null()))
+                .last()
                 for name in self.registers
             ]
             self.learn(scan.group_by(self.by).agg(time.max(), *last).collect())
@@ -210,13 +214,14 @@ def _continuous(state: FamilyState, rows: pl.DataFrame) -> pl.DataFrame:
     """Flag registers that went down against the reading before, for readings that arrive in order."""
     if not state.registers:
         return rows
-    group = [pl.col(name) == pl.col(name).shift(1) for name in state.by]
-    here = pl.all_horizontal(group).fill_null(value=False)
+    told = (pl.col("status") != DUPLICATE) & (pl.col("observed_at") >= pl.col("_mark")).fill_null(value=True)
+    fresh = (pl.col("status") == STORED) & ~pl.col("_late")
     down = []
     for name in state.registers:
-        value = pl.col(name).cast(pl.Float64)
-        before = pl.when(here).then(value.shift(1)).otherwise(pl.col(f"_last_{name}"))
+        value = pl.when(told).then(pl.col(name).cast(pl.Float64)).otherwise(None)
+        # the last one that was told, in this batch or before it: the same answer however messages fall into batches
+        before = pl.coalesce(value.forward_fill().shift(1).over(state.by), f"_last_{name}")
         down.append((value < before).fill_null(value=False))
-    fresh = (pl.col("status") == STORED) & ~pl.col("_late") & ~pl.col("_again")
     tests = pl.when(fresh & pl.any_horizontal(down)).then(int(Test.MONOTONIC)).otherwise(0)
-    return rows.with_columns((pl.col("quality_tests") | tests).cast(pl.Int32))
+    rows = rows.with_columns((pl.col("quality_tests") | tests).cast(pl.Int32))
+    return rows.with_columns(flag(pl.col("quality_tests")).alias("quality"))
