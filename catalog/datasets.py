@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -88,12 +89,14 @@ def permit(what: Dataset, purpose: str) -> None:
         raise DravaError(f"dataset {what.name} holds personal data", 'Say what for: --purpose "…"; it is written down')
 
 
-def record(store: Store, now: datetime, who: str, action: str, detail: Mapping[str, Any]) -> None:
-    """Write down who did what. Raises DravaError where it cannot be written: then it must not be done."""
+def record(catalog: Path, now: datetime, who: str, action: str, detail: Mapping[str, Any]) -> None:
+    """Write into the catalogue who did what. Raises DravaError where that cannot be: then it must not be done."""
+    micros = (now - _EPOCH) // timedelta(microseconds=1)
     try:
+        store = Store.at(catalog)
         with store.begin() as db:
-            micros = (now - _EPOCH) // timedelta(microseconds=1)
             db.execute(audit.insert().values(at=micros, who=who, action=action, detail=dict(detail)))
+        store.close()
     except SQLAlchemyError:
         raise DravaError(
             "the audit cannot be written, so nothing personal is given out", "Run this as the user that owns the home"

@@ -1,7 +1,7 @@
 """`drava sql`, `drava export`, `drava lake info`: questions to the lake, and files out of it."""
 
-import getpass
 import os
+import pwd
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -152,7 +152,7 @@ def export_dataset(
 
 
 def _file_name(request: Request) -> str:
-    parts = [request.dataset.name, request.area, str(request.first or ""), str(request.last or "")]
+    parts = [request.dataset.name, request.area.replace("/", "-"), str(request.first or ""), str(request.last or "")]
     return "_".join(part for part in parts if part) + "." + SUFFIX[request.format]
 
 
@@ -169,10 +169,18 @@ def _export(run: Context, snapshot: Snapshot, request: Request, target: Path, pu
     if request.dataset.personal:  # written down before anything leaves: a crash must not hide it
         detail = asdict(request) | {"dataset": request.dataset.name, "purpose": purpose, "snapshot": snapshot.id}
         detail |= {"first": str(request.first or ""), "last": str(request.last or ""), "file": str(target)}
-        record(run.store, run.now(), getpass.getuser(), "export", detail)
+        record(home.catalog, run.now(), _who(), "export", detail)
     with _progress(expected_rows(home.path, snapshot, request), request.dataset.name) as told:
         rows = export(home.path, snapshot, request, target, settings=home.settings, progress=told)
     return {"dataset": request.dataset.name, "file": str(target), "rows": rows, "bytes": target.stat().st_size}
+
+
+def _who() -> str:
+    """Who asks, by the system's own word: a variable of the environment could say anything."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
 
 
 @contextmanager
@@ -191,8 +199,8 @@ def _scheduled(run: Context, *, as_json: bool) -> None:
     reports, failed = [], False
     for entry in home.settings.export:
         for period in due(entry, home.exports, today):
-            request = Request(dataset(entry.dataset), entry.format, period.first, period.last, entry.area)
             try:
+                request = Request(dataset(entry.dataset), entry.format, period.first, period.last, entry.area)
                 reports.append(_export(run, snapshot, request, period.file, entry.purpose))
             except DravaError as error:  # one export that cannot be must not hold up the others
                 sys.stderr.write(f"drava: export {entry.name!r}: {error}\n")

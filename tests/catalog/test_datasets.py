@@ -72,8 +72,10 @@ def test_an_unknown_dataset_is_named_with_those_that_are():
 
 
 def test_who_took_what_is_written_down(tmp_path):
+    record(
+        tmp_path, datetime(2026, 3, 1, tzinfo=UTC), "ana", "export", {"dataset": "water_meter", "purpose": "pritožba"}
+    )
     store = Store.at(tmp_path)
-    record(store, datetime(2026, 3, 1, tzinfo=UTC), "ana", "export", {"dataset": "water_meter", "purpose": "pritožba"})
     with store.begin() as db:
         (row,) = db.execute(select(audit)).mappings()
     assert (row["at"], row["who"], row["action"]) == (1_772_323_200_000_000, "ana", "export")
@@ -83,4 +85,4 @@ def test_who_took_what_is_written_down(tmp_path):
 
 def test_where_it_cannot_be_written_down_it_is_refused(tmp_path):
     with pytest.raises(DravaError, match="audit"):
-        record(Store(f"sqlite:///{tmp_path / 'missing' / 'x.sqlite'}"), datetime.now(UTC), "ana", "export", {})
+        record(tmp_path / "missing", datetime(2026, 3, 1, tzinfo=UTC), "ana", "export", {})
