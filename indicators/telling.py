@@ -50,7 +50,9 @@ class _Numbers(Formatter):
         if value is None:
             return "–"
         text = str(super().format_field(value, format_spec))
-        return text.replace(".", ",") if self.lang == "sl" and isinstance(value, float) else text
+        if self.lang == "en" or not isinstance(value, float):
+            return text
+        return text.replace(".", ",").replace("%", " %")
 
 
 def why(detector: str, fields: Mapping[str, Any], lang: Lang) -> str:

@@ -12,20 +12,20 @@ en = "Leak in a district's network"
 sl = "Puščanje v omrežju območja"
 
 [meaning]
-en = "On two nights in a row or more, the night flow (02:00-04:00 local) minus what the metered connections drew lies above what the same district had in up to 28 nights before: by more than five robust deviations, a tenth of the flow and 0.3 m3/h; a night of the weekend is also held against those of earlier weekends. The baseline stands still while the leak lasts."
-sl = "V dveh ali več zaporednih nočeh je nočni pretok (od 2. do 4. ure po krajevnem času) brez porabe na priključkih nad tistim, kar je imelo isto območje v do 28 prejšnjih nočeh: za več kot pet robustnih odklonov, desetino pretoka in 0,3 m3/h; noči ob koncu tedna se primerjajo tudi s prejšnjimi konci tedna. Izhodišče se med puščanjem ne premika."
+en = "On two nights in a row or more, the night flow (02:00-04:00 local) minus what the metered connections drew lies above what the same district had in up to 28 nights before: by more than five robust deviations, a tenth of the flow and 0.3 m³/h; a night of the weekend is also held against those of earlier weekends. The baseline stands still while the leak lasts."
+sl = "V dveh ali več zaporednih nočeh je nočni pretok (od 2. do 4. ure po krajevnem času) brez porabe na priključkih nad tistim, kar je imelo isto območje v do 28 prejšnjih nočeh: za več kot pet robustnih odklonov, desetino pretoka in 0,3 m³/h; noči ob koncu tedna se primerjajo tudi s prejšnjimi konci tedna. Izhodišče se med puščanjem ne premika."
 
 [says.what]
 en = "Leak in the network of the district"
 sl = "Puščanje v omrežju območja"
 
 [says.why]
-en = "Night flow without household use rose from {baseline_m3h:.2f} to {now_m3h:.2f} m3/h and stayed there for {nights} nights; an ordinary night differs by {spread_m3h:.2f} m3/h."
-sl = "Nočni pretok brez porabe gospodinjstev se je dvignil s {baseline_m3h:.2f} na {now_m3h:.2f} m3/h in tak ostal {nights} noči; običajna noč odstopa za {spread_m3h:.2f} m3/h."
+en = "Night flow without household use rose from {baseline_m3h:.2f} to {now_m3h:.2f} m³/h and stayed there for {nights} nights; an ordinary night differs by {spread_m3h:.2f} m³/h."
+sl = "Nočni pretok brez porabe gospodinjstev se je dvignil s {baseline_m3h:.2f} na {now_m3h:.2f} m³/h in tak ostal {nights} noči; običajna noč odstopa za {spread_m3h:.2f} m³/h."
 
 [says.chart]
-en = "night flow without household use, m3/h"
-sl = "nočni pretok brez porabe gospodinjstev, m3/h"
+en = "night flow without household use, m³/h"
+sl = "nočni pretok brez porabe gospodinjstev, m³/h"
 
 [[example]]
 title = "2 m3/h more since the ninth night; one wild night before it is no leak"

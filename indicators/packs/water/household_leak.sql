@@ -25,7 +25,7 @@ sl = "Že {hours:.0f} h brez ene same ure premora, nikoli pod {lowest_lph:.0f} l
 
 [says.chart]
 en = "lowest hour of each day, L/h"
-sl = "najnižja ura vsakega dneva, L/h"
+sl = "najnižja ura vsakega dneva, l/h"
 
 [[example]]
 title = "A house that rests at night begins to draw 20 L/h around the clock"
@@ -67,7 +67,8 @@ stretch AS (  -- what lies between two hours of rest
 ),
 run_on AS (
     SELECT thing_id, any_value(device_id) AS device_id, number, min(starts_at) AS since, max(ends_at) AS until,
-        sum(hours) FILTER (WHERE hours <= 3) AS hours, sum(hours) AS lasted, quantile_cont(lph, 0.1) AS base_lph, min(lph) AS lowest
+        sum(hours) FILTER (WHERE hours <= 3) AS hours, sum(hours) AS lasted, quantile_cont(lph, 0.1) AS base_lph,
+        list_min(list(lph ORDER BY ends_at)[2:]) AS lowest  -- it may have begun within the first hour
     FROM stretch WHERE lph > 2
     GROUP BY thing_id, number
 ),

@@ -12,16 +12,16 @@ en = "Hydrant opened"
 sl = "Odprt hidrant"
 
 [meaning]
-en = "A hydrant reports that it is open, or a flow above 1 m3/h. The amount is its own flow; where it measures none, what its district drew above the same quarters of the hour on the seven days before."
-sl = "Hidrant sporoča, da je odprt, ali pretok nad 1 m3/h. Količina je njegov lastni pretok; če ga ne meri, pa presežek dotoka območja nad istimi četrturami v prejšnjih sedmih dneh."
+en = "A hydrant reports that it is open, or a flow above 1 m³/h. The amount is its own flow; where it measures none, what its district drew above the usual at the same time of the seven days before."
+sl = "Hidrant sporoča, da je odprt, ali pretok nad 1 m³/h. Količina je njegov lastni pretok; če ga ne meri, pa presežek dotoka območja nad običajnim ob istem času v prejšnjih sedmih dneh."
 
 [says.what]
 en = "Hydrant opened"
 sl = "Odprt hidrant"
 
 [says.why]
-en = "The hydrant reported itself open {reports} times in {minutes:.0f} min; its pressure fell from {pressure_before_kpa:.0f} to {pressure_kpa:.0f} kPa and the district's inflow rose from {inflow_usual_m3h:.1f} to {inflow_peak_m3h:.1f} m3/h."
-sl = "Hidrant je v {minutes:.0f} min {reports}-krat sporočil, da je odprt; tlak je padel s {pressure_before_kpa:.0f} na {pressure_kpa:.0f} kPa, dotok območja pa zrasel s {inflow_usual_m3h:.1f} na {inflow_peak_m3h:.1f} m3/h."
+en = "The hydrant reported itself open {reports} times in {minutes:.0f} min; its pressure fell from {pressure_before_kpa:.0f} to {pressure_kpa:.0f} kPa and the district's inflow rose from {inflow_usual_m3h:.1f} to {inflow_peak_m3h:.1f} m³/h."
+sl = "Hidrant je v {minutes:.0f} min {reports}-krat sporočil, da je odprt; tlak je padel s {pressure_before_kpa:.0f} na {pressure_kpa:.0f} kPa, dotok območja pa zrasel s {inflow_usual_m3h:.1f} na {inflow_peak_m3h:.1f} m³/h."
 
 [says.chart]
 en = "pressure at the hydrant, kPa"
