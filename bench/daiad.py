@@ -34,7 +34,12 @@ def expected(rows: pl.DataFrame) -> dict[str, object]:
     identity = ["meter", "timestamp"]
     values = rows.unique([*identity, "reading_l"])
     distinct = values.select(identity).n_unique()
-    last = rows.sort("timestamp").group_by("meter").agg(pl.col("timestamp").max(), pl.col("reading_l").last()).sort("meter")
+    last = (
+        rows.sort("timestamp")
+        .group_by("meter")
+        .agg(pl.col("timestamp").max(), pl.col("reading_l").last())
+        .sort("meter")
+    )
     return {
         "messages": rows.height,
         "distinct": distinct,
@@ -81,18 +86,23 @@ def report(home: Path, wanted: dict[str, object], seconds: float, peak: float, s
         "SELECT sum(received), sum(stored), sum(completed), sum(revised), sum(duplicate),"
         " sum(quarantined + readings_quarantined) FROM balance")[0], strict=True))  # fmt: skip
     (count,) = one("SELECT count(*) FROM water_meter")[0]
-    last = dict(one("SELECT device_id, CAST(max_by(volume_total_m3, observed_at) AS DOUBLE) FROM water_meter GROUP BY 1"))
+    last = dict(
+        one("SELECT device_id, CAST(max_by(volume_total_m3, observed_at) AS DOUBLE) FROM water_meter GROUP BY 1")
+    )
     (flagged,) = one("SELECT count(*) FROM water_meter WHERE quality_tests & 256 <> 0")[0]
     checks = {
         "received = rows of the file": total["received"] == wanted["messages"],
         "one row a distinct (meter, time)": count == wanted["distinct"] == total["stored"],
-        "the rest is duplicate or revised": (total["duplicate"], total["revised"]) == (wanted["duplicate"], wanted["revised"]),
+        "the rest is duplicate or revised": (total["duplicate"], total["revised"])
+        == (wanted["duplicate"], wanted["revised"]),
         "last register of each meter": last == wanted["last"],
         "nothing in quarantine": total["quarantined"] == 0,
         "peak memory under 512 MB": peak < 512,
     }
     print(json.dumps({"balance": {k: int(v) for k, v in total.items()}, "rows": count, "steps down flagged": flagged}))
-    print(f"wall {seconds:.1f} s, {wanted['messages'] / seconds:,.0f} messages/s, peak {peak:.0f} MB of {[round(s) for s in single]}")
+    print(
+        f"wall {seconds:.1f} s, {wanted['messages'] / seconds:,.0f} messages/s, peak {peak:.0f} MB of {[round(s) for s in single]}"
+    )
     for name, holds in checks.items():
         print("ok  " if holds else "FAIL", name)
     sys.exit(not all(checks.values()))
