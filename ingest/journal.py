@@ -22,6 +22,7 @@ from schemas.settings import FORMAT
 
 ROW_MESSAGES = 8192
 SEGMENT_BYTES = 256 * 2**20
+READ_BYTES = 32 * 2**20
 
 MESSAGES = pa.schema([
     pa.field("received_at", pa.int64()),  # µs since 1970 UTC
@@ -54,11 +55,7 @@ class Row:
     id: int
     first: int
     messages: int
-    body: bytes
-
-    def batch(self) -> pa.RecordBatch:
-        """The messages, with the columns of MESSAGES."""
-        return pa.ipc.open_stream(self.body).read_next_batch()
+    batch: pa.RecordBatch  # with the columns of MESSAGES
 
 
 def encode(messages: pa.RecordBatch) -> bytes:
@@ -192,16 +189,18 @@ class Reader:
         self.uuid = _info(files[-1], "uuid")
 
     def read(self, after: int, messages: int) -> list[Row]:
-        """Rows after a row number, oldest first, until `messages` messages are reached; one at least."""
+        """Rows after a row number, oldest first, until `messages` messages or READ_BYTES are there; one at least."""
         found: list[Row] = []
-        count = 0
+        count = size = 0
         for file in self._from(after):
             db = _connect(file, read_only=True)
             try:
-                for row in db.execute("SELECT id, first, messages, body FROM rows WHERE id > ? ORDER BY id", (after,)):
-                    found.append(Row(*row))
-                    count += row[2]
-                    if count >= messages:
+                rows = db.execute("SELECT id, first, messages, body FROM rows WHERE id > ? ORDER BY id", (after,))
+                for number, first, several, body in rows:
+                    batch = pa.ipc.open_stream(body).read_next_batch()
+                    found.append(Row(number, first, several, batch))
+                    count, size = count + several, size + batch.nbytes
+                    if count >= messages or size >= READ_BYTES:
                         return found
             finally:
                 db.close()

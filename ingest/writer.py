@@ -184,7 +184,7 @@ class Writer:
 
 def messages(rows: Sequence[Row], journal: int) -> pa.Table:
     """The messages of journal rows, with their ids."""
-    return pa.concat_tables([with_ids(row.batch(), (journal << JOURNAL_BITS) + row.first) for row in rows])
+    return pa.concat_tables([with_ids(row.batch, (journal << JOURNAL_BITS) + row.first) for row in rows])
 
 
 def _refusals(made: Normalised, known: Known, batch: Batch) -> Iterable[Refusal]:
