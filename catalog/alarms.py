@@ -1,14 +1,15 @@
-"""Alarms as the catalogue keeps them: one row per condition, revised in one transaction."""
+"""Alarms as the catalogue keeps them: one row per condition, revised in one transaction, marked by people."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from catalog.store import Store, alarms, meta
+from catalog.store import Store, alarms, audit, meta
+from schemas.errors import DravaError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION = "alarms_version"  # readers publish the small tables anew when it grows
@@ -52,11 +53,29 @@ def revise(store: Store, decide: Callable[[Sequence[Alarm]], Sequence[Alarm]]) -
         version = _held(db)
         changed = decide(_all(db))
         if changed:
-            ids = [alarm.alarm_id for alarm in changed]
-            db.execute(delete(alarms).where(alarms.c.alarm_id.in_(ids)))
-            db.execute(alarms.insert(), [_row(alarm) for alarm in changed])
-            db.execute(meta.update().where(meta.c.key == _VERSION).values(value=str(version + 1)))
+            _write(db, changed, version)
         return len(changed)
+
+
+def mark(store: Store, alarm_id: str, state: Literal["acknowledged", "closed"], *, now: datetime, who: str) -> Alarm:
+    """Write down that a person has seen an alarm, or that it is over. Raises DravaError where it is over already."""
+    with store.begin() as db:
+        version = _held(db)
+        found = next((alarm for alarm in _all(db) if alarm.alarm_id == alarm_id), None)
+        if found is None or found.state not in ("open", "acknowledged"):
+            raise DravaError(f"alarm {alarm_id} is not open", "drava alarms list --state open names those that are")
+        marked = replace(found, state=state, until=now if state == "closed" else found.until)
+        _write(db, [marked], version)
+        detail = {"alarm_id": alarm_id, "state": state}
+        db.execute(audit.insert().values(at=_written(now), who=who, action="alarm", detail=detail))
+        return marked
+
+
+def _write(db: Connection, changed: Sequence[Alarm], version: int) -> None:
+    ids = [alarm.alarm_id for alarm in changed]
+    db.execute(delete(alarms).where(alarms.c.alarm_id.in_(ids)))
+    db.execute(alarms.insert(), [_row(alarm) for alarm in changed])
+    db.execute(meta.update().where(meta.c.key == _VERSION).values(value=str(version + 1)))
 
 
 def _held(db: Connection) -> int:

@@ -1,5 +1,6 @@
 """`drava alarms`: the list of what is wrong, and one alarm with its numbers, its baseline and a small chart."""
 
+import getpass
 import json
 import sys
 from dataclasses import asdict
@@ -8,15 +9,17 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from catalog.alarms import Alarm
+from catalog.alarms import Alarm, mark
 from commands.context import Context, Json, context, show_json, show_rows
 from indicators.telling import tell, what
+from lake.commit import Lake
 from lake.query import open_snapshot
 from schemas.errors import DravaError
 from schemas.settings import Lang
 
 State = Literal["open", "acknowledged", "closed", "retracted", "all"]
 Language = Annotated[Lang | None, typer.Option(help="Language of the texts; default: that of the home.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="As in drava alarms list; its beginning is enough.")]
 _LABELS = 10  # columns of the labels beside the text of an alarm
 
 
@@ -25,6 +28,8 @@ def add(app: typer.Typer) -> None:
     alarms = typer.Typer(no_args_is_help=True, help="What the detectors found.")
     alarms.command("list")(list_alarms)
     alarms.command("show")(show)
+    alarms.command("acknowledge")(acknowledge)
+    alarms.command("close")(close)
     app.add_typer(alarms, name="alarms")
 
 
@@ -64,7 +69,7 @@ def list_alarms(
 
 def show(
     ctx: typer.Context,
-    alarm_id: Annotated[str, typer.Argument(metavar="ID", help="As in drava alarms list; its beginning is enough.")],
+    alarm_id: Id,
     lang: Language = None,
     as_json: Json = False,
 ) -> None:
@@ -85,6 +90,29 @@ def show(
     chart = alarm.evidence.get("chart") or []
     if chart:
         sys.stdout.write(f"  {'chart':<22}{' '.join('–' if v is None else f'{v:g}' for v in chart)}\n")
+
+
+def acknowledge(ctx: typer.Context, alarm_id: Id) -> None:
+    """Say that somebody has seen this alarm. It stays so until the condition ends."""
+    _mark(context(ctx), alarm_id, "acknowledged")
+
+
+def close(ctx: typer.Context, alarm_id: Id) -> None:
+    """Say that the condition is over. Where a detector still sees it, its next run opens the alarm again."""
+    _mark(context(ctx), alarm_id, "closed")
+
+
+def _mark(run: Context, alarm_id: str, state: Literal["acknowledged", "closed"]) -> None:
+    alarm, _ = _one(run, alarm_id)
+    marked = mark(run.store, alarm.alarm_id, state, now=run.now(), who=getpass.getuser())
+    publish(run)
+    sys.stdout.write(f"{marked.alarm_id} {marked.state}\n")
+
+
+def publish(run: Context) -> None:
+    """Show readers the alarms as they are now."""
+    with Lake(run.home, run.store, run.clock).exclusive():
+        pass
 
 
 def _one(run: Context, alarm_id: str) -> tuple[Alarm, tuple[str | None, str | None]]:

@@ -17,7 +17,7 @@ from indicators.telling import what
 from lake.commit import Lake, append_values
 from lake.query import open_found
 from lake.snapshot import find
-from schemas.settings import Home, Lang
+from schemas.settings import Lang
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these; default: all.")]
 Language = Annotated[Lang | None, typer.Option(help="Language of the texts; default: that of the home.")]
@@ -103,7 +103,7 @@ def detect(ctx: typer.Context, ids: Ids = None, lang: Language = None, as_json: 
         return changed
 
     if revise(shared.store, decide):
-        _publish(home, shared)
+        alarms.publish(shared)
     to = language(shared, lang)
     rows = [
         {
@@ -119,12 +119,6 @@ def detect(ctx: typer.Context, ids: Ids = None, lang: Language = None, as_json: 
     show_rows(rows, as_json=as_json)
     if not as_json:
         sys.stdout.write(f"{found.num_rows} conditions found, {len(changed)} alarms new or changed\n")
-
-
-def _publish(home: Home, shared: Context) -> None:
-    """Show readers the alarms as they are now."""
-    with Lake(home, shared.store, shared.clock).exclusive():
-        pass
 
 
 def explain(

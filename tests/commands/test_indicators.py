@@ -134,6 +134,26 @@ def test_alarms_are_listed_by_state(town):
     assert "Hydrant opened" in town("alarms", "list", "--lang", "en", lang="sl")
 
 
+def test_a_person_acknowledges_and_closes_an_alarm_and_the_detector_has_the_last_word(town):
+    town("detectors", "run")
+    leak = next(
+        row["alarm_id"] for row in json.loads(town("alarms", "list", "--json")) if row["kind"] == "household_leak"
+    )
+
+    def state():
+        return next(row["state"] for row in json.loads(town("alarms", "list", "--json")) if row["alarm_id"] == leak)
+
+    assert town("alarms", "acknowledge", leak[:8]) == f"{leak} acknowledged\n"
+    assert json.loads(town("detectors", "run", "--json")) == []
+    assert state() == "acknowledged"
+    town("alarms", "close", leak)
+    assert state() == "closed"
+    with pytest.raises(DravaError, match="is not open"):
+        town("alarms", "acknowledge", leak)
+    town("detectors", "run")
+    assert state() == "open"
+
+
 def test_an_unknown_alarm_is_said_in_one_line(town):
     with pytest.raises(DravaError, match="there is no alarm 'zzz'"):
         town("alarms", "show", "zzz")
