@@ -37,6 +37,8 @@ def init(
     context(ctx)
     if (home / "drava.toml").exists():
         raise DravaError(f"{home} is a Drava home already", "Choose another folder, or use it as it is")
+    if set("[]%*?") & set(str(home.resolve())):
+        raise DravaError(f"the path {home} has one of [ ] % * ?", "Choose a path without: Delta tables cannot be there")
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(SHARED)
     for name, mode in FOLDERS.items():

@@ -49,7 +49,7 @@ def write_parquet(table_folder: Path, name: str, day: str, rows: pa.Table, modif
         )
         file.flush()
         os.fsync(file.fileno())
-    path.chmod(0o640)
+    path.chmod(0o440)
     sync_folder(folder)
     return DataFile(
         path=f"day={day}/{name}.parquet",

@@ -1,0 +1,147 @@
+"""The receiving path against its peers, in one run on one broker: ratios, not absolute rates.
+
+A backlog of QoS 1 messages waits in three persistent sessions: ours, mosquitto_sub > /dev/null, and the usual Python
+stack. Ours counts from the first message received to the last one visible in SQL, everything on.
+
+    python bench/ingest.py [--messages 500000] [--days 1] [--devices 2000] [--runs 3] [--json]
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from stage import ROOT, drava, ingesting, subscribe_first
+
+import drava as library
+from commands.demo.broker import Broker, running
+from devices.publish import publish
+
+FAMILIES = {
+    "water_meter": "volume_total_m3",
+    "district_meter": "flow_m3h",
+    "waste_container": "fill_pct",
+    "streetlight": "power_w",
+    "hydrant": "pressure_kpa",
+    "traffic_counter": "count",
+}
+TOPIC = "ptuj/+/+/telemetry"
+USUAL = 50_000  # messages for the usual stack: enough for its rate, which does not depend on the backlog
+
+
+def messages(count: int, devices: int, days: int) -> Iterator[tuple[str, bytes]]:
+    """About 140 bytes each, six families in turn, the readings of a device in order of time."""
+    families = list(FAMILIES)
+    steps = max(count // devices, 1)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    now = datetime.now(UTC)
+    start = midnight if days == 1 else midnight - timedelta(days=days - 1)
+    gap = (now - start) / (steps + 1)
+    for number in range(count):
+        device, step = number % devices, number // devices
+        family = families[device % len(families)]
+        value = step if family in {"traffic_counter", "water_meter"} else step % 90 + 0.25
+        at = (start + gap * step).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        body = {"time": at, "seq": step, FAMILIES[family]: value}
+        if family != "traffic_counter" and family != "streetlight" and family != "district_meter":
+            body["battery_pct"] = 87.5
+        yield f"ptuj/{family}/bench-{device:06d}/telemetry", json.dumps(body).encode()
+
+
+def fsync_ms(folder: Path) -> float:
+    """Median time of an fsync after a small write."""
+    times = []
+    with (folder / "fsync").open("wb") as file:
+        for _ in range(50):
+            file.write(b"x" * 4096)
+            file.flush()
+            start = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - start)
+    return statistics.median(times) * 1000
+
+
+def peer(broker: Broker, count: int) -> list[str]:
+    words = ["mosquitto_sub", "-V", "5", "-h", "127.0.0.1", "-p", str(broker.port), "-q", "1", "-c", "-i", "peer"]
+    return [*words, "-x", "3600", "-t", TOPIC, *(["-C", str(count)] if count else ["-E"])]
+
+
+def usual(broker: Broker, count: int, folder: Path) -> list[str]:
+    script = str(ROOT / "bench" / "usual_stack.py")
+    return [sys.executable, script, "127.0.0.1", str(broker.port), "usual", TOPIC, str(count), str(folder)]
+
+
+def timed(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def ours(home: Path, count: int) -> tuple[float, float, list[float]]:
+    """Seconds from the first message received to all of them visible; peak memory in MB, together and each."""
+    with ingesting(home, "--until-idle", "1") as (process, gauge):
+        process.wait()
+    peak, single = gauge.stop()
+    lake = library.connect(home)
+    first, rows = lake.execute("SELECT epoch_us(min(received_at)), count(*) FROM raw_messages").fetchone()
+    assert rows == count, (rows, count)
+    return (home / "published" / "current.json").stat().st_mtime_ns / 1e9 - first / 1e6, peak, single
+
+
+def once(asked: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as place, running(Path(place) / "broker") as broker:
+        home, files = Path(place) / "home", Path(place) / "usual"
+        files.mkdir()
+        drava(home, "init", str(home), "--municipality", "ptuj", "--broker", broker.url, "--lang", "en")
+        rows = [f"bench-{n:06d},{list(FAMILIES)[n % 6]},t{n},2020-01-01" for n in range(asked.devices)]
+        (Path(place) / "d.csv").write_text("\n".join(["device_id,family,thing_id,valid_from", *rows]) + "\n")
+        drava(home, "devices", "import", str(Path(place) / "d.csv"))
+        subscribe_first(home)
+        timed(peer(broker, 0))
+        timed(usual(broker, 0, files))
+        publish(messages(asked.messages, asked.devices, asked.days), url=broker.url, client_id="bench")
+        sub = timed(peer(broker, asked.messages))
+        mine, peak, single = ours(home, asked.messages)
+        few = min(USUAL, asked.messages)
+        slow = timed(usual(broker, few, files))
+        rate = asked.messages / mine
+        return {
+            "rate": rate,
+            "ratios": {"mosquitto_sub": rate / (asked.messages / sub), "usual_stack": rate / (few / slow)},
+            "peak_rss_mb": peak,
+            "processes_mb": single,
+            "fsync_ms": fsync_ms(Path(place)),
+        }
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--messages", type=int, default=500_000)
+    options.add_argument("--days", type=int, default=1)
+    options.add_argument("--devices", type=int, default=2000)
+    options.add_argument("--runs", type=int, default=3)
+    options.add_argument("--json", action="store_true")
+    asked = options.parse_args()
+    runs = [once(asked) for _ in range(asked.runs)]
+    middle = {
+        "messages": asked.messages,
+        "days": asked.days,
+        "runs": asked.runs,
+        "rate": statistics.median(r["rate"] for r in runs),
+        "ratios": {k: statistics.median(r["ratios"][k] for r in runs) for k in ("mosquitto_sub", "usual_stack")},
+        "peak_rss_mb": max(r["peak_rss_mb"] for r in runs),
+        "fsync_ms": statistics.median(r["fsync_ms"] for r in runs),
+    }
+    print(json.dumps(middle if asked.json else runs, indent=None if asked.json else 2))
+
+
+if __name__ == "__main__":
+    main()
