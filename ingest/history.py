@@ -24,6 +24,7 @@ from schemas.errors import DravaError
 
 JOURNAL = "import"
 SEGMENT_BYTES = 32 * 2**20
+MONTHS_AT_ONCE = 2  # in one commit: days that the writer takes without splitting it
 
 Progress = Callable[[str, int, int], None]  # step (read | commit), done, of how many rows
 
@@ -54,7 +55,12 @@ class Importer:
                 self._room()
                 heaps.add(messages(frame, what, self.writer.home.settings.municipality, self.zone, marks))
                 self.progress("read", heaps.rows, sheet.rows)
-            for table in heaps.in_order():
+            pending: set[str] = set()
+            for month, table in heaps.in_order():
+                pending.add(month)
+                if len(pending) > MONTHS_AT_ONCE:
+                    self._drain()
+                    pending = {month}
                 self._journalled(table)
                 self.progress("commit", self.counts["messages"], heaps.rows)
             self._drain()
@@ -118,7 +124,7 @@ class _Heaps:
             )
         self.rows += table.height
 
-    def in_order(self) -> Iterator[pa.Table]:
+    def in_order(self) -> Iterator[tuple[str, pa.Table]]:
         for file in sorted(self.folder.iterdir()):
-            yield pl.read_ipc(file).to_arrow()
+            yield file.name.partition("-")[0], pl.read_ipc(file).to_arrow()
             file.unlink()
