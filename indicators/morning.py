@@ -126,9 +126,12 @@ class Morning:
 
     @property
     def ordered(self) -> list[Finding]:
-        """The worst first: by severity, then money, then age."""
+        """What still goes on before what is over; then by severity, money and age."""
         rank = {name: n for n, name in enumerate(_SEVERITIES)}
-        return sorted(self.findings, key=lambda f: (rank.get(f.severity, 9), -(f.eur or 0), f.since, f.alarm_id))
+        return sorted(
+            self.findings,
+            key=lambda f: (f.until is not None, rank.get(f.severity, 9), -(f.eur or 0), f.since, f.alarm_id),
+        )
 
     def when(self, finding: Finding) -> str:
         """Since when, and for how long."""

@@ -45,13 +45,21 @@ def _parts(morning: Morning) -> Iterator[str]:
     if morning.total:
         yield f"<p><strong>{escape(morning.label('total'))}: {escape(morning.total)}</strong></p>\n"
     yield f"<h2>{escape(morning.label('figures'))}</h2>\n"
-    yield _table(((f.title, f.where, f.period, morning.value(f)) for f in morning.figures), right=3)
+    yield _table(_figures(morning), right=3)
     yield f"<h2>{escape(morning.label('kept'))}</h2>\n"
     yield _table(((name, morning.count(rows)) for name, rows in morning.rows), right=1)
     yield f"<h2>{escape(morning.label('balance'))}</h2>\n{''.join(_sheets(morning))}"
     reasons = sorted(morning.balance.reasons.items(), key=lambda item: (-item[1], item[0]))
     yield _table(((morning.reason(reason), morning.count(count)) for reason, count in reasons), right=1)
     yield "</body>\n</html>\n"
+
+
+def _figures(morning: Morning) -> Iterator[tuple[str, str, str, str]]:
+    """A row for each value; a title stands once."""
+    before = ""
+    for figure in morning.figures:
+        yield "" if figure.title == before else figure.title, figure.where, figure.period, morning.value(figure)
+        before = figure.title
 
 
 def _item(morning: Morning, finding: Finding) -> str:

@@ -75,6 +75,15 @@ def test_says_the_same_in_english() -> None:
     assert "Morning report, Ptuj · Sunday, 1 Mar 2026 at 06:30" in written
 
 
+def test_what_goes_on_comes_before_what_is_over_however_bad_that_was() -> None:
+    over = replace(HYDRANT, severity="critical", eur=9999.0)
+    assert [finding.kind for finding in replace(MORNING, findings=[over, LAMP, LEAK]).ordered] == [
+        "district_leak",
+        "lamp_day",
+        "hydrant_open",
+    ]
+
+
 def test_the_worst_comes_first_and_what_is_over_says_how_long_it_lasted() -> None:
     assert [finding.kind for finding in MORNING.ordered] == ["district_leak", "lamp_day", "hydrant_open"]
     assert "trajalo 50 min" in text(MORNING)
