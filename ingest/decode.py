@@ -4,7 +4,9 @@ One bad message must not touch its neighbours, so each is decoded alone. A plain
 the typed path; every other form takes the general one. Every message ends as decoded, housekeeping or quarantined.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -21,6 +23,8 @@ from ingest.uplink import readings as of_uplink
 from schemas.reasons import Reason
 from schemas.vocabulary import families
 
+TYPED_AT_ONCE = 1024
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 WHOLE = -1  # in place of an element's position: the whole message
 
 
@@ -67,36 +71,64 @@ class Batch:
 def decode(messages: pa.Table, router: Router) -> Batch:
     """Decode a batch. `messages` has the columns of journal.MESSAGES; nothing is looked up but the registry."""
     batch = Batch(messages)
+    topics = messages["topic"].combine_chunks().dictionary_encode()
+    sources = [router[topic] for topic in topics.dictionary.to_pylist()]  # once a topic, not once a message
+    places = pl.DataFrame({"source": pl.Series(topics.indices)}).with_row_index("number")
+    plain = pl.DataFrame(
+        {
+            "family": [s.family.name if s.plain and s.family else None for s in sources],
+            "device": [s.device.num if s.device else None for s in sources],
+        },
+        schema={"family": pl.String, "device": pl.Int32},
+    ).with_row_index("source")
+    payloads = pl.Series(messages["payload"])
+    left: list[int] = []
+    for (family,), part in places.join(plain, on="source", maintain_order="left").group_by("family"):
+        numbers = part["number"]
+        if family is None:
+            left += numbers.to_list()
+        else:
+            left += _typed(batch.of(str(family)), payloads.gather(numbers).to_list(), numbers, part["device"])
     general = _General(batch, router)
-    adders = {name: _Typed(batch.of(name), decoder(name).decode) for name in families()}
-    topics = messages["topic"].to_pylist()
-    for number, (topic, payload) in enumerate(zip(topics, messages["payload"].to_pylist(), strict=True)):
-        source = router[topic]
-        if source.plain:
-            try:
-                adders[source.family.name].add(payload, number, source.device.num)  # type: ignore[union-attr] # plain
-                continue
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                pass  # an array, a quantity, an unknown field, or something wrong: the general path tells which
-        general.take(number, topic, payload, source)
+    for number, source in zip(left, places["source"].gather(left).to_list(), strict=True):
+        general.take(number, topics.dictionary[source].as_py(), payloads[number], sources[source])
     return batch
 
 
-class _Typed:
-    """The typed path of one family: strict decoding straight into a record."""
+def _typed(rows: FamilyRows, payloads: list[bytes], numbers: pl.Series, devices: pl.Series) -> list[int]:
+    """The typed path of one family: strict decoding straight into records. Returns the messages it cannot take.
 
-    __slots__ = ("_decode", "_device", "_message", "_record")
+    Those are an array, a quantity, an unknown field, or something wrong: the general path tells which.
+    """
+    decode_one = decoder(rows.family.name).decode
+    left: list[int] = []
+    for start in range(0, len(payloads), TYPED_AT_ONCE):
+        part = slice(start, start + TYPED_AT_ONCE)
+        some, places, owners = payloads[part], numbers[part].to_list(), devices[part].to_list()
+        try:
+            records = [decode_one(payload) for payload in some]
+        except _UNREADABLE:  # one at least: now each for itself
+            records, places, owners, refused = _each(decode_one, some, places, owners)
+            left += refused
+        rows.records += records
+        rows.message += places
+        rows.device += owners
+    return left
 
-    def __init__(self, rows: FamilyRows, decode_one: object) -> None:
-        self._decode = decode_one
-        self._record = rows.records.append
-        self._message = rows.message.append
-        self._device = rows.device.append
 
-    def add(self, payload: bytes, number: int, device: int) -> None:
-        self._record(self._decode(payload))  # type: ignore[operator] # raises before anything is added
-        self._message(number)
-        self._device(device)
+def _each(
+    decode_one: Callable[[bytes], Any], payloads: list[bytes], numbers: list[int], devices: list[int]
+) -> tuple[list[Any], list[int], list[int], list[int]]:
+    records, places, owners, refused = [], [], [], []
+    for payload, number, device in zip(payloads, numbers, devices, strict=True):
+        try:
+            records.append(decode_one(payload))
+        except _UNREADABLE:
+            refused.append(number)
+        else:
+            places.append(number)
+            owners.append(device)
+    return records, places, owners, refused
 
 
 class _General:

@@ -1,5 +1,6 @@
 """Readings on their way from messages to columns: one typed record a reading, one frame a family."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -114,16 +115,18 @@ class FamilyRows:
         Of the table's: seq, keys, measures (decimals still as floats), profile, extra.
         """
         rows = self.records
+        # the order of a record's fields: time, seq, keys, measures
+        times, seqs, *rest = zip(*map(msgspec.structs.astuple, rows), strict=True)
         columns: dict[str, Any] = {
             "_message": pa.array(self.message, pa.int32()),
             "_device": pa.array(self.device, pa.int32()),
-            "_time": _times([row.time for row in rows]),
-            "seq": pa.array([row.seq for row in rows], pa.int64()),
+            "_time": _times(times),
+            "seq": _column(seqs, "int"),
         }
-        for key in self.family.keys:
-            columns[key] = pa.array([_text(getattr(row, key)) for row in rows], pa.string())
-        for measure in self.family.columns:
-            columns[measure.name] = _column([getattr(row, measure.name) for row in rows], measure.type)
+        for key, values in zip(self.family.keys, rest, strict=False):
+            columns[key] = pa.array([_text(value) for value in values], pa.string())
+        for measure, values in zip(self.family.columns, rest[len(self.family.keys) :], strict=True):
+            columns[measure.name] = _column(values, measure.type)
         frame = pl.DataFrame(pa.table(columns))
         sparse: dict[str, tuple[dict[int, Any], Any]] = {
             "_element": (self.element, pl.Int32),
@@ -146,7 +149,9 @@ def _text(value: str | int | None) -> str:
     return "" if value is None else str(value)
 
 
-def _column(values: list[Any], kind: str) -> pa.Array:
+def _column(values: Sequence[Any], kind: str) -> pa.Array:
+    if values.count(None) == len(values):  # most measures of a family are not in a message
+        return pa.nulls(len(values), pa.float64() if kind == "decimal" else ARROW[kind])
     if kind == "decimal":
         return pa.array(values, pa.float64())  # becomes DECIMAL(18,6) once the derived values are there
     if kind == "bool":
@@ -154,9 +159,9 @@ def _column(values: list[Any], kind: str) -> pa.Array:
     return pa.array(values, ARROW[kind])
 
 
-def _times(values: list[Any]) -> pa.Array:
+def _times(values: Sequence[Any]) -> pa.Array:
     """Times of any accepted form as µs since 1970."""
-    if all(type(value) is datetime for value in values):
+    if set(map(type, values)) == {datetime}:
         return pa.array(values, pa.timestamp("us", "UTC")).cast(pa.int64())
     whole = [_micros(value) for value in values]
     return pa.array(whole, pa.int64())
