@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,8 +11,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from commands.context import Context, context
-from ingest.run import Ingestion, Progress, stop_on_signals
+from commands.context import Context, context, plain
+from ingest.progress import NONE, Facts, Progress, Say
+from ingest.run import Ingestion, stop_on_signals
+
+LOG_SECONDS = 60.0  # between two lines of counters in a log for machines
 
 
 def add(app: typer.Typer) -> None:
@@ -34,29 +38,51 @@ def ingest(
 async def _run(shared: Context, until_idle: float | None, name: str, *, log_json: bool) -> None:
     console = Console(stderr=True)
 
-    def say(line: str) -> None:
+    def say(line: str, *, event: str = "ingest", level: str = "info", facts: Facts = NONE) -> None:
         moment = shared.now().isoformat(timespec="milliseconds")
         if log_json:
-            sys.stderr.write(json.dumps({"time": moment, "message": line}, ensure_ascii=False) + "\n")
+            entry = {"time": moment, "level": level, "event": event, "message": line, **facts}
+            sys.stderr.write(json.dumps(entry, default=plain, ensure_ascii=False) + "\n")
         else:
             console.print(f"{moment} {line}", markup=False, highlight=False, soft_wrap=True)
 
     as_of = shared.as_of.isoformat() if shared.as_of else ""
     ingestion = Ingestion(shared.home, shared.now, as_of=as_of, say=say, name=name)
     stop_on_signals(ingestion)
-    live = console.is_terminal and not log_json
-    showing = asyncio.create_task(_show(ingestion, console)) if live else None
+    beside = _beside(ingestion.progress, say, console, log_json=log_json)
     progress = await ingestion.run(until_idle)
-    if showing:
-        showing.cancel()
-        await asyncio.gather(showing, return_exceptions=True)
-    say(_line(progress))
+    if beside:
+        beside.cancel()
+        await asyncio.gather(beside, return_exceptions=True)
+    say(_line(progress), event="progress", facts=_facts(progress))
 
 
-async def _show(ingestion: Ingestion, console: Console) -> None:
+def _beside(progress: Progress, say: Say, console: Console, *, log_json: bool) -> asyncio.Task[None] | None:
+    """What keeps people, or a log, informed while ingestion runs."""
+    if log_json:
+        return asyncio.create_task(log_counters(progress, say, LOG_SECONDS))
+    return asyncio.create_task(_show(progress, console)) if console.is_terminal else None
+
+
+async def log_counters(progress: Progress, say: Say, seconds: float) -> None:
+    """Say the counters again and again, until cancelled."""
+    while True:
+        await asyncio.sleep(seconds)
+        say(_line(progress), event="progress", facts=_facts(progress))
+
+
+def _facts(progress: Progress) -> Facts:
+    return {name: value for name, value in asdict(progress).items() if name not in {"counts", "commits"}} | {
+        "counts": {name: count for name, count in progress.counts.items() if count},
+        "commits": sum(progress.commits.counts),
+        "commit_seconds": round(progress.commits.total, 3),
+    }
+
+
+async def _show(progress: Progress, console: Console) -> None:
     with Live(Text(""), console=console, refresh_per_second=4, transient=True) as live:
         while True:
-            live.update(Text(_line(ingestion.progress)))
+            live.update(Text(_line(progress)))
             await asyncio.sleep(0.25)
 
 

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ class Drain:
     """Commits when enough messages wait or the oldest has waited long enough; everything at the end."""
 
     def __init__(self, home: Home, journal: Path, clock: Callable[[], datetime], report: IO[str]) -> None:
-        """Open lake and journal. `report` takes one JSON line a commit, for the receiver."""
+        """Open lake and journal. `report` takes JSON lines, for the receiver."""
         self.home = home
         self.clock = clock
         self.report = report
@@ -46,7 +47,8 @@ class Drain:
         journal keeps it and the loop tries again.
         """
         os.set_blocking(wake, False)
-        open_end = True
+        self._say()
+        open_end, troubled = True, False
         wait = 0.0
         while True:
             readable, _, _ = select.select([wake] if open_end else [], [], [], wait)
@@ -55,9 +57,12 @@ class Drain:
             try:
                 wait = self._step(everything=not open_end)
             except (OSError, pa.ArrowException, DravaError) as error:
-                self._say({"trouble": f"the lake takes nothing: {error}"})
-                wait = RETRY_SECONDS
+                self._say(trouble=f"the lake takes nothing: {error}")
+                wait, troubled = RETRY_SECONDS, True
                 continue
+            if troubled:
+                self._say()
+                troubled = False
             if not open_end and not self.waiting():
                 return
 
@@ -75,17 +80,20 @@ class Drain:
                 return 0.0 if everything or self.keeper.rest() else 3600.0
             if count < settings.flush_rows and age < settings.flush_seconds and not everything:
                 return max(settings.flush_seconds - age, 0.01)
+            began = time.perf_counter()
             counts = self.writer.commit_from(self.journal, settings.flush_rows)
             if counts:
-                self.position = counts["row"]
-                self._say({"committed": counts})
+                self.position = counts.pop("row")
+                self._say(committed=counts, seconds=time.perf_counter() - began)
             else:  # another process committed it
                 self.position = self.writer.position(self.journal)
+                self._say()
             self.keeper.after_commit()
 
-    def _say(self, what: dict[str, object]) -> None:
+    def _say(self, **what: object) -> None:
+        """Report where the journal stands in the lake, and what else there is to tell."""
         try:
-            self.report.write(json.dumps(what) + "\n")
+            self.report.write(json.dumps({"row": self.position, "trouble": "", **what}) + "\n")
             self.report.flush()
         except BrokenPipeError:  # the receiver is gone; what it left is committed all the same
             self.report = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process

@@ -219,6 +219,15 @@ class Reader:
             oldest = row[1] if oldest is None else oldest
         return count, oldest
 
+    def waiting_bytes(self, after: int) -> int:
+        """Size of the rows after a row number, as stored."""
+        size = 0
+        for file in self._from(after):
+            db = _connect(file, read_only=True)
+            size += db.execute("SELECT coalesce(sum(length(body)), 0) FROM rows WHERE id > ?", (after,)).fetchone()[0]
+            db.close()
+        return size
+
     def verify(self) -> int:
         """Walk the chain of hashes over all segments. Returns the rows checked; raises DravaError at a break."""
         checked = 0

@@ -14,6 +14,7 @@ from schemas.clock import micros
 from schemas.steps import reached
 
 RETRY_SECONDS = 1.0
+FULL = "the disk is nearly full: nothing is acknowledged until there is space (ingest.min_free_mb)"
 
 
 class Receiver:
@@ -94,7 +95,7 @@ class Receiver:
 
     def _append(self, rows: list[tuple[pa.RecordBatch, int]]) -> bool:
         if not self._room():
-            self.trouble = "the disk is nearly full: nothing is acknowledged until there is space (ingest.min_free_mb)"
+            self.trouble = FULL
             return False
         try:
             self.journal.append(rows)

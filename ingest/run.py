@@ -13,32 +13,24 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ingest.journal import Journal
-from ingest.receive import Receiver
+from ingest.progress import Progress, Say, silent
+from ingest.receive import FULL, Receiver
 from ingest.session import Session
 from ingest.topics import filters
 from schemas.errors import DravaError
 from schemas.settings import Home
 
+if TYPE_CHECKING:
+    from ingest.metrics import Endpoint
+
 WRITER = "from drava import rooms; rooms(); from ingest.drain import main; import sys; main(*sys.argv[1:])"
 LINE_BYTES = 2**20
-
-
-@dataclass
-class Progress:
-    """Counters of a run, for people, logs and metrics."""
-
-    received: int = 0
-    acknowledged: int = 0
-    committed: int = 0
-    waiting: int = 0
-    counts: dict[str, int] = field(default_factory=dict)
-    trouble: str = ""
-    connected: bool = False
 
 
 class Ingestion:
@@ -50,7 +42,7 @@ class Ingestion:
         clock: Callable[[], datetime],
         *,
         as_of: str = "",
-        say: Callable[[str], None] = lambda _: None,
+        say: Say = silent,
         name: str = "main",
     ) -> None:
         """Nothing is opened before `run`."""
@@ -72,13 +64,16 @@ class Ingestion:
         settings = self.home.settings
         client_id = settings.broker.client_id or f"drava-{settings.municipality}-{journal.uuid[:12]}"
         session = Session(settings.broker, client_id, filters(settings), receiver.take, self.home.path)
-        session.note = self.say
+        session.note = partial(self.say, event="broker", level="warning")
+        look = partial(self._look, session, receiver, writer, journal.messages)
+        endpoint = await self._serve(look, journal, writer)
         reports = asyncio.create_task(self._reports(writer, receiver))
         running = asyncio.create_task(session.run())
-        watching = asyncio.create_task(self._watch(session, receiver, journal, until_idle))
+        watching = asyncio.create_task(self._watch(session, receiver, look, until_idle))
         try:
             await asyncio.wait({running, watching, reports}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self.progress.ending = True
             session.stop()
             await asyncio.gather(running, return_exceptions=True)
             await asyncio.to_thread(receiver.close)
@@ -86,7 +81,9 @@ class Ingestion:
             wake.close()
             await writer.wait()
             await asyncio.gather(reports, return_exceptions=True)
-            self._count(session)
+            look()
+            if endpoint:
+                endpoint.close()
             journal.close()
         if writer.returncode:
             raise DravaError("the writer ended on its own", "See the lines above; the journal keeps what came")
@@ -113,34 +110,62 @@ class Ingestion:
             limit=LINE_BYTES,
         )
 
+    async def _serve(
+        self, look: Callable[[], Progress], journal: Journal, writer: asyncio.subprocess.Process
+    ) -> "Endpoint | None":
+        """Answer questions about this run over HTTP. Where that cannot be, say so and go on: data comes first."""
+        listen = self.home.settings.metrics.listen
+        if not listen:
+            return None
+        from ingest.metrics import Endpoint  # noqa: PLC0415 - who does not ask for it does not pay for it
+
+        endpoint = Endpoint(look, journal.folder, self.clock, writer.pid)
+        try:
+            address = await endpoint.open(listen)
+        except OSError as error:
+            reason = f"no metrics: {listen}: {error.strerror or error}; set metrics.listen to another port, or empty"
+            self.say(reason, event="metrics", level="warning")
+            return None
+        self.say(f"metrics: {address}/metrics", event="metrics")
+        return endpoint
+
     async def _reports(self, writer: asyncio.subprocess.Process, receiver: Receiver) -> None:
         assert writer.stdout is not None  # noqa: S101 - asked for with PIPE
+        progress = self.progress
         while line := await writer.stdout.readline():
             report = json.loads(line)
-            self.progress.trouble = report.get("trouble", "")
-            if self.progress.trouble:
-                self.say(self.progress.trouble)
+            self._troubled(report["trouble"])
+            progress.row = report["row"]
+            receiver.trim(report["row"])
             if counts := report.get("committed"):
-                self.progress.committed += counts.pop("messages")
-                receiver.trim(counts.pop("row"))
+                progress.committed += counts.pop("messages")
+                progress.commits.add(report["seconds"])
+                progress.last_commit = self.clock()
                 for name, count in counts.items():
-                    self.progress.counts[name] = self.progress.counts.get(name, 0) + count
+                    progress.counts[name] = progress.counts.get(name, 0) + count
             self._moved.set()
 
-    async def _watch(self, session: Session, receiver: Receiver, journal: Journal, until_idle: float | None) -> None:
+    def _troubled(self, trouble: str) -> None:
+        """Tell of the writer's trouble when it begins, changes and ends."""
+        if trouble != self.progress.trouble:
+            self.progress.trouble = trouble
+            self.say(trouble or "the lake takes messages again", event="lake", level="warning" if trouble else "info")
+
+    async def _watch(
+        self, session: Session, receiver: Receiver, look: Callable[[], Progress], until_idle: float | None
+    ) -> None:
         """Keep the counters and notice idleness; ends on `stop` or when idle."""
-        already = journal.messages
         told = ""
         loop = asyncio.get_running_loop()
         last, since = -1, loop.time()
         while not self._stop.is_set():
-            self._count(session)
+            look()
             if receiver.trouble != told:
                 told = receiver.trouble
-                self.say(told or "the journal can be written again")
+                level = "warning" if told else "info"
+                self.say(told or "the journal can be written again", event="journal", level=level)
             if session.counters.received != last:
                 last, since = session.counters.received, loop.time()
-            self.progress.waiting = journal.messages - already - self.progress.committed
             quiet = loop.time() - since
             if until_idle is not None and session.ready.is_set() and quiet >= until_idle:
                 break
@@ -148,10 +173,18 @@ class Ingestion:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), tick)
 
-    def _count(self, session: Session) -> None:
-        self.progress.received = session.counters.received
-        self.progress.acknowledged = session.counters.acknowledged
-        self.progress.connected = session.ready.is_set()
+    def _look(self, session: Session, receiver: Receiver, writer: asyncio.subprocess.Process, already: int) -> Progress:
+        """Bring the progress up to this moment; `already` messages were in the journal before this run."""
+        progress = self.progress
+        # the later stage is read first, so that nobody sees more acknowledged than received
+        progress.acknowledged = session.counters.acknowledged
+        progress.journalled = receiver.journal.messages - already
+        progress.received = session.counters.received
+        progress.connects = session.counters.connects
+        progress.connected = session.subscribed
+        progress.writer_alive = writer.returncode is None
+        progress.refusing = receiver.trouble or ("" if self._room() else FULL)
+        return progress
 
     def _room(self) -> bool:
         return shutil.disk_usage(self.home.path).free >= self.home.settings.ingest.min_free_mb * 2**20

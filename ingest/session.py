@@ -162,6 +162,7 @@ class Connection(asyncio.Protocol):
                 self.abandon(self.session.counters.refused)
             else:
                 self.session.ready.set()
+                self.session.subscribed = True
         elif isinstance(packet, mqtt5.DisconnectPacket):
             self._reason = f"the broker ended the connection: {packet.reason_code.name.lower()}"
 
@@ -227,7 +228,8 @@ class Session:
         self.filters = list(filters)
         self.sink = sink
         self.counters = Counters()
-        self.ready = asyncio.Event()
+        self.ready = asyncio.Event()  # once subscribed
+        self.subscribed = False  # now
         self.note: Callable[[str], None] = self.counters.notes.append
         self._password = _password(broker, home)
         self._tls = _tls(broker)
@@ -285,6 +287,7 @@ class Session:
             stopping.cancel()
             connection.leave()
             self._connection = None
+            self.subscribed = False
         reason = connection.ended.result() if connection.ended.done() else ""
         return reason, self.counters.connects > before
 

@@ -1,6 +1,7 @@
 """From the journal to a commit: take rows, decode, normalise, judge, publish once. One writer at a time."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,7 +38,7 @@ class Work:
     revised: list[tuple[str, str]] = field(default_factory=list)
     dirty: list[tuple[str, str, str]] = field(default_factory=list)
     learnt: dict[str, pl.DataFrame] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)  # by column of the sheets, and by reason of quarantine
 
     @property
     def partitions(self) -> int:
@@ -109,6 +110,7 @@ class Writer:
             work.tables["quarantine"] = quarantine(batch, "held")
         work.tables["raw_messages"] = _raw(table)
         work.counts = {name: int(sheet[name].sum()) for name in (*MESSAGE_COUNTS, *READING_COUNTS)}
+        work.counts |= Counter(refusal.reason.value for refusal in batch.refused)
         return work
 
     def names(self) -> dict[int, str]:

@@ -17,6 +17,7 @@ from pydantic_settings import (
 from schemas.errors import DravaError
 
 FORMAT = 1  # version of home, journal and catalogue; a newer one is refused
+MAX_PORT = 65535
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 Lang = Literal["sl", "en"]
@@ -57,6 +58,19 @@ class Ingest(Section):
     too_old_days: Annotated[int, Field(ge=1, le=36500)] = 36500
     raw_days: Annotated[int, Field(ge=0, le=36500)] = 90
     min_free_mb: Annotated[int, Field(ge=0)] = 500
+
+
+def _address(text: str) -> str:
+    port = re.fullmatch(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", text)
+    if text and not (port and int(port[1]) <= MAX_PORT):
+        raise ValueError("not an address; write it like 127.0.0.1:9464 or [::1]:9464")
+    return text
+
+
+class Metrics(Section):
+    """Where `drava ingest` answers Prometheus; empty: nowhere. Port 0 is any that is free."""
+
+    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:9464"
 
 
 class Query(Section):
@@ -109,6 +123,7 @@ class Settings(BaseSettings):
     broker: Broker = Broker()
     route: list[Route] = []
     ingest: Ingest = Ingest()
+    metrics: Metrics = Metrics()
     query: Query = Query()
     prices: Prices = Prices()
     export: list[Export] = []
