@@ -58,8 +58,8 @@ def main() -> None:
             sent = publish(messages(rows), url=broker.url, client_id="battledim")
             process.wait()
         drava(home, "--as-of", "2019-02-02T00:00:00Z", "indicators", "run")
-        ask = "SELECT CAST(period_start AS VARCHAR), value FROM indicator_values WHERE indicator = 'water.night_flow' AND subject_id = 'ltown'"
-        found = dict(library.connect(home).execute(ask).fetchall())
+        ask = "SELECT CAST(period_start AS VARCHAR), value FROM indicator_values WHERE (indicator, subject_id) = (?, ?)"
+        found = dict(library.connect(home).execute(ask, ["water.night_flow", "ltown"]).fetchall())
         drava(home, "balance")
     wanted = expected(rows)
     worst = max((abs(found[day] - flow) for day, flow in wanted.items() if day in found), default=float("inf"))

@@ -100,9 +100,8 @@ def report(home: Path, wanted: dict[str, object], seconds: float, peak: float, s
         "peak memory under 512 MB": peak < 512,
     }
     print(json.dumps({"balance": {k: int(v) for k, v in total.items()}, "rows": count, "steps down flagged": flagged}))
-    print(
-        f"wall {seconds:.1f} s, {wanted['messages'] / seconds:,.0f} messages/s, peak {peak:.0f} MB of {[round(s) for s in single]}"
-    )
+    rate = wanted["messages"] / seconds
+    print(f"wall {seconds:.1f} s, {rate:,.0f} messages/s, peak {peak:.0f} MB of {[round(s) for s in single]}")
     for name, holds in checks.items():
         print("ok  " if holds else "FAIL", name)
     sys.exit(not all(checks.values()))

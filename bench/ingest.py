@@ -51,7 +51,7 @@ def messages(count: int, devices: int, days: int) -> Iterator[tuple[str, bytes]]
         value = step if family in {"traffic_counter", "water_meter"} else step % 90 + 0.25
         at = (start + gap * step).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         body = {"time": at, "seq": step, FAMILIES[family]: value}
-        if family != "traffic_counter" and family != "streetlight" and family != "district_meter":
+        if family not in {"traffic_counter", "streetlight", "district_meter"}:
             body["battery_pct"] = 87.5
         yield f"ptuj/{family}/bench-{device:06d}/telemetry", json.dumps(body).encode()
 

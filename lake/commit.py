@@ -8,7 +8,7 @@ A crash before the plan leaves files that nothing names; a crash after it is rol
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,7 @@ class Lake:
         self.snapshot: Snapshot | None = None
         self._publisher = Publisher(home, store)
         self._locked = False
-        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="lake")
+        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lake")
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -119,6 +119,7 @@ class Lake:
             for day, table in days.items()
             if table.num_rows
         ]
+        wait([job for _, job in jobs])  # where one fails, none may go on writing under a name that is used again
         written: dict[str, list[DataFile]] = {}
         for name, job in jobs:
             written.setdefault(name, []).append(job.result())
@@ -129,9 +130,12 @@ class Lake:
             name: self._pool.submit(self.tables[name].apply, plan.id, change) for name, change in plan.tables.items()
         }
         versions = {}
-        for name, job in jobs.items():
-            versions[name] = job.result()
-            reached("delta_first")
+        try:
+            for name, job in jobs.items():
+                versions[name] = job.result()
+                reached("delta_first")
+        finally:
+            wait(jobs.values())  # where one fails, the others end before the lock is given back
         reached("delta_committed")
         self.snapshot = plans.publish(self.store, plan, versions)
         reached("snapshot_made")

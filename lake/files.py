@@ -36,7 +36,8 @@ def write_parquet(table_folder: Path, name: str, day: str, rows: pa.Table, modif
     folder = table_folder / f"day={day}"
     _make(folder)
     path = folder / f"{name}.parquet"
-    with path.open("wb") as file:
+    path.unlink(missing_ok=True)  # left by a crash before its plan; it may not be written again, only replaced
+    with path.open("xb") as file:
         # dictionaries pay for names and flags; measures are as good without and cost less time
         pq.write_table(
             rows,
