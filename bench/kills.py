@@ -82,7 +82,8 @@ def main() -> None:
         one = lambda query: lake.execute(query).fetchone()  # noqa: E731
         rows, distinct, wrong = one(
             "SELECT count(*), count(DISTINCT (device_id, observed_at)), count(*) FILTER (WHERE volume_total_m3 <>"
-            " CAST((seq * 500 + CAST(substr(device_id, 2) AS BIGINT)) / 1000 AS DECIMAL(18,6))) FROM water_meter_revisions"
+            " CAST((seq * 500 + CAST(substr(device_id, 2) AS BIGINT)) / 1000 AS DECIMAL(18,6)))"
+            " FROM water_meter_revisions"
         )
         received, stored, duplicate = one("SELECT sum(received), sum(stored), sum(duplicate) FROM balance")
     print(f"kills {asked.kills}, at message {killed_at}")
