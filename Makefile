@@ -2,6 +2,7 @@
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv
+BENCHES ?= daiad battledim kills ingest
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 export PATH := $(PATH):/usr/sbin:/usr/local/sbin
@@ -25,8 +26,8 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy --strict .
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.dev mosquitto ## measurements, each printed as it is taken
-	@set -e; for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+bench: $(VENV)/.bench mosquitto ## measurements, each printed as it is taken
+	@set -e; for name in $(BENCHES); do echo "== bench/$$name.py"; $(BIN)/python bench/$$name.py; done
 
 soak: $(VENV)/.dev mosquitto ## long fault and load runs
 	@$(BIN)/python -m pytest -q -m soak $(ARGS)
@@ -58,6 +59,10 @@ $(VENV)/.dev: pyproject.toml hatch_build.py requirements.lock | $(VENV)/.python
 	@$(PIP) install --requirement requirements.lock
 	@$(PIP) install --no-deps --editable .
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(PIP) install aiomqtt==2.5.1  # the peer that ingestion is measured against
+	@touch $@
 
 mosquitto:
 	@command -v mosquitto >/dev/null || sh .ci/apt mosquitto

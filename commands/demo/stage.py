@@ -35,9 +35,10 @@ def cleared(folder: Path) -> Path:
 
 
 def quiet_environment() -> None:
-    """Forget settings of other homes: the demo is the same wherever it runs."""
+    """Forget settings of other homes: the demo is the same wherever it runs, and takes no port from anybody."""
     for name in [name for name in os.environ if name.startswith("DRAVA_")]:
         del os.environ[name]
+    os.environ["DRAVA_METRICS__LISTEN"] = "127.0.0.1:0"
 
 
 def drava(home: Path, *words: str, as_of: datetime | None = None) -> str:

@@ -95,8 +95,11 @@ def test_never_removes_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
 
 def test_settings_of_another_home_do_not_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRAVA_BROKER__URL", "mqtts://broker.example:8883")
+    monkeypatch.setenv("DRAVA_METRICS__LISTEN", "127.0.0.1:9464")
     stage.quiet_environment()
-    assert not [name for name in os.environ if name.startswith("DRAVA_")]
+    assert {name: value for name, value in os.environ.items() if name.startswith("DRAVA_")} == {
+        "DRAVA_METRICS__LISTEN": "127.0.0.1:0"  # any port that is free
+    }
 
 
 def test_every_sentence_is_there_in_both_languages_with_the_same_values() -> None:
@@ -139,6 +142,12 @@ def test_the_whole_demo_finds_every_fault_and_leaves_nothing_running(tmp_path: P
     assert done.stdout.count(": adds up") == 2
     assert (home / "exports" / "morning.html").read_text("utf-8").startswith("<!doctype html>")
     assert children_of(home) == []
+    page = tmp_path / "morning.html"
+    command = [sys.executable, "-m", "drava", "--home", home, "morning", "--lang", "sl", "--html", page]
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert again.stdout.count(": se izide") == 2
+    assert "Puščanje" in again.stdout
+    assert "Puščanje" in page.read_text("utf-8")
 
 
 @pytest.mark.timeout(120)
