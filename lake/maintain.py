@@ -13,12 +13,12 @@ import polars as pl
 from catalog import plans
 from catalog.plans import DataFile
 from lake.commit import Lake
-from lake.tables import MESSAGE_COUNTS, READING_COUNTS, tables
+from lake.tables import MESSAGE_COUNTS, READING_COUNTS, columns, tables
 from schemas.clock import micros
 
 HOT_FILES = 48  # a day with so many small files is compacted while it fills
 COLD_FILES = 8  # and with so many when there is nothing else to do
-SMALL_ROWS = 250_000  # larger files are left alone
+SMALL_ROWS = 250_000  # larger files, and those of more than half of BYTES_AT_ONCE, are left alone
 ROWS_AT_ONCE, BYTES_AT_ONCE = 400_000, 12 * 2**20  # bounds the memory of a compaction
 CHECKPOINT_COMMITS = 100
 KEEP_SNAPSHOTS = timedelta(days=14)
@@ -64,7 +64,7 @@ def compact(lake: Lake, name: str, day: str) -> int:
         if len(files) < 2:  # noqa: PLR2004 - one file is compact
             return 0
         paths = [lake.home.lake / name / file.path for file in files]
-        rows = pl.read_parquet(paths, missing_columns="insert", hive_partitioning=False)
+        rows = pl.read_parquet(paths, schema=columns(name), missing_columns="insert", hive_partitioning=False)
         if name == "balance":
             sums = [pl.col(count).sum() for count in (*MESSAGE_COUNTS, *READING_COUNTS)]
             rows = rows.group_by("device_id", "gateway").agg(sums)
@@ -154,15 +154,19 @@ def _full(lake: Lake, files: int) -> list[tuple[str, str]]:
         (name, day)
         for name in (lake.snapshot.versions if lake.snapshot else ())
         for day, live in lake.tables[name].files().items()
-        if sum(file.rows < SMALL_ROWS for file in live) >= files
+        if sum(map(_is_small, live)) >= files and len(_small(live)) > 1
     ]
+
+
+def _is_small(file: DataFile) -> bool:
+    return file.rows < SMALL_ROWS and file.size < BYTES_AT_ONCE // 2
 
 
 def _small(files: list[DataFile]) -> list[DataFile]:
     """The smallest files that may be made one at once."""
     chosen: list[DataFile] = []
     rows = size = 0
-    for file in sorted((f for f in files if f.rows < SMALL_ROWS), key=lambda f: f.rows):
+    for file in sorted(filter(_is_small, files), key=lambda f: f.rows):
         rows, size = rows + file.rows, size + file.size
         if rows > ROWS_AT_ONCE or size > BYTES_AT_ONCE:
             break

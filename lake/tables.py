@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import polars as pl
 import pyarrow as pa
 
 from schemas.vocabulary import ARROW, Family, families
@@ -94,6 +95,12 @@ def family_schema(family: Family) -> pa.Schema:
 def tables() -> dict[str, pa.Schema]:
     """Every table of the lake and its columns, without the partition column `day`."""
     return {name: family_schema(family) for name, family in families().items()} | SYSTEM
+
+
+@cache
+def columns(name: str) -> pl.Schema:
+    """The columns of a table for scans: a file from before a column was added reads as null there."""
+    return pl.from_arrow(tables()[name].empty_table()).schema  # type: ignore[union-attr] # a table is no series
 
 
 def with_day(schema: pa.Schema) -> pa.Schema:
