@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from ingest.normalise import flag
+from lake.tables import columns
 from schemas.quality import Test
 from schemas.vocabulary import Family
 
@@ -63,9 +64,7 @@ class FamilyState:
     def load(self, files: Sequence[Path]) -> None:
         """Learn from published files, some at a time so that memory stays small."""
         for start in range(0, len(files), LOAD_FILES):
-            scan = pl.scan_parquet(
-                list(files[start : start + LOAD_FILES]), missing_columns="insert", extra_columns="ignore"
-            )
+            scan = _scan(self.family, files[start : start + LOAD_FILES])
             time = pl.col("observed_at").dt.epoch("us")
             last = [
                 pl.col(name)
@@ -129,8 +128,8 @@ def _judged(state: FamilyState, doubtful: pl.DataFrame, placed: pl.DataFrame, fi
 
 def _look_up(state: FamilyState, doubtful: pl.DataFrame, files: Files) -> pl.DataFrame:
     """The published rows of the devices and days in doubt, a day at a time."""
-    columns = [*state.by, "observed_at", *state.family.measures, "time_source", "seq", "received_at", "message_id"]
-    schema = {name: doubtful.schema[name] for name in columns}
+    names = [*state.by, "observed_at", *state.family.measures, "time_source", "seq", "received_at", "message_id"]
+    schema = {name: doubtful.schema[name] for name in names}
     found = [pl.DataFrame(schema=schema)]
     ask = doubtful.filter(pl.col("_late") | pl.col("_resent"))
     # the first copy of what was sent again may stand in the day before
@@ -139,19 +138,29 @@ def _look_up(state: FamilyState, doubtful: pl.DataFrame, files: Files) -> pl.Dat
     for (date,), part in asked.group_by("_day"):
         paths = files([str(date)])
         if paths:
-            found.append(_of_day(paths, part, columns, schema))
+            found.append(_of_day(state.family, paths, part, schema))
     return pl.concat(found)
 
 
-def _of_day(paths: list[Path], part: pl.DataFrame, columns: list[str], schema: dict[str, Any]) -> pl.DataFrame:
+def _scan(family: Family, files: Sequence[Path]) -> pl.LazyFrame:
+    return pl.scan_parquet(
+        list(files),
+        schema=columns(family.name),
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
+    )
+
+
+def _of_day(family: Family, paths: list[Path], part: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
     devices = part["device_id"].unique()
     low, high = part["observed_at"].min(), part["observed_at"].max()
     # what was placed in time by the broker may stand anywhere in the hour before
     time = pl.col("observed_at").dt.epoch("us")
     near = time.is_between(int(low) - HOUR_US, int(high))  # type: ignore[arg-type] # µs
     return (
-        pl.scan_parquet(paths, missing_columns="insert", extra_columns="ignore")
-        .select(columns)
+        _scan(family, paths)
+        .select(schema.keys())
         .filter(pl.col("device_id").is_in(devices.implode()) & near)
         .with_columns(time, pl.col("received_at").dt.epoch("us"))
         .cast(schema)  # type: ignore[arg-type] # names and types
