@@ -228,6 +228,16 @@ class Reader:
             db.close()
         return size
 
+    def newest(self) -> int | None:
+        """When the last row that is kept was received (µs); None where none is kept."""
+        for file in reversed(_segments(self.folder)):
+            db = _connect(file, read_only=True)
+            row = db.execute("SELECT max(received_at) FROM rows").fetchone()
+            db.close()
+            if row[0] is not None:
+                return int(row[0])
+        return None
+
     def verify(self) -> int:
         """Walk the chain of hashes over all segments. Returns the rows checked; raises DravaError at a break."""
         checked = 0
