@@ -1,0 +1,167 @@
+"""`drava doctor` from beginning to end: the surroundings first, then journals, commits, lake and balance."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from catalog import plans
+from catalog.store import Store
+from ingest import surroundings
+from ingest.health import Finding, Say
+from ingest.journal import Reader
+from ingest.reconcile import Moment, Reckoning, moment, reckon
+from lake.commit import Lake
+from lake.snapshot import files_of
+from schemas import clock
+from schemas.errors import DravaError
+from schemas.settings import Home
+
+STUCK_SECONDS = 300  # a commit that takes so long is stuck
+ATTEMPTS = 3
+RUNNING = {"sl": ("sprejem teče", "sprejem ne teče"), "en": ("its receiver runs", "no receiver runs")}
+
+
+def examine(home: Home, store: Store, lake: Lake, now: datetime, conf: Path | None = None) -> Iterator[Finding]:
+    """Look at everything, one finding after the other. `conf`: the configuration of the broker, if it is Mosquitto."""
+    say = Say(home.settings.lang)
+    yield from surroundings.settings(home, say)
+    yield from surroundings.permissions(home, say)
+    yield from surroundings.disk(home, say)
+    yield from surroundings.versions(say)
+    yield from surroundings.encryption(home, say)
+    readers = list(_readers(home))
+    yield from surroundings.clock(home, say, now, _newest(store, readers))
+    yield from surroundings.broker(home, say)
+    for reader in readers:
+        yield from _journal(home, say, store, reader, now)
+    if not readers:
+        yield say("journal.none")
+    yield from _plan(home, say, store)
+    state = moment(home, store, lake)  # completes what a crash left behind
+    yield from _lake(home, say, store, state)
+    try:
+        found = reckon(home, state, now)
+    except DravaError as error:
+        yield say("lake.unreadable", what=error.what)
+        return
+    yield from _balance(say, found)
+    yield from surroundings.queued(home, say, conf, _per_hour(found))
+
+
+def _readers(home: Home) -> Iterator[Path]:
+    if home.journal.is_dir():
+        yield from sorted(path for path in home.journal.iterdir() if path.is_dir() and any(path.glob("*.sqlite")))
+
+
+def _newest(store: Store, journals: list[Path]) -> datetime | None:
+    """When the last message was received, as far as journals and lake tell."""
+    found = [row.created_at] if (row := plans.latest(store)) else []
+    for folder in journals:
+        try:
+            last = Reader(folder).newest()
+        except (DravaError, sqlite3.Error):  # said when the journal itself is looked at
+            continue
+        found += [last] if last is not None else []
+    return clock.moment(max(found)) if found else None
+
+
+def _journal(home: Home, say: Say, store: Store, folder: Path, now: datetime) -> Iterator[Finding]:
+    name = folder.relative_to(home.path)
+    try:
+        rows, waiting, oldest = _looked_through(store, folder)
+    except (DravaError, sqlite3.Error) as error:
+        yield say("journal.broken", name=name, what=getattr(error, "what", str(error)))
+        return
+    age = (clock.micros(now) - oldest) / 1e6 if oldest is not None else 0.0
+    running = _locked(folder / ".lock")
+    if running and age > max(STUCK_SECONDS, 10 * home.settings.ingest.flush_seconds):
+        yield say("journal.stuck", name=name, waiting=waiting, minutes=age / 60)
+    elif waiting and not running:
+        yield say("journal.left", name=name, waiting=waiting)
+    else:
+        told = RUNNING[home.settings.lang][0 if running else 1]
+        yield say("journal.ok", name=name, rows=rows, waiting=waiting, running=told)
+
+
+def _looked_through(store: Store, folder: Path) -> tuple[int, int, int | None]:
+    """Rows verified, messages waiting, the oldest of them (µs)."""
+    for _ in range(ATTEMPTS):
+        reader = Reader(folder)
+        with suppress(sqlite3.OperationalError):  # a published segment may be deleted while we read it
+            rows = reader.verify()
+            return rows, *reader.waiting(plans.position(store, reader.uuid).row)
+    raise DravaError(f"{folder} cannot be opened", "Check its permissions")
+
+
+def _locked(path: Path) -> bool:
+    """Whether a process holds this lock."""
+    if not path.exists():
+        return False
+    handle = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _plan(home: Home, say: Say, store: Store) -> Iterator[Finding]:
+    plan = plans.pending(store)
+    if plan is None:
+        yield say("plan.ok")
+    elif _locked(home.lake / ".lock"):
+        yield say("plan.running")
+    else:
+        yield say("plan.unfinished", number=plan.id, kind=plan.kind)
+
+
+def _lake(home: Home, say: Say, store: Store, state: Moment) -> Iterator[Finding]:
+    """The Delta logs of the snapshot can be read, and their files are there with the size they had."""
+    newest = plans.latest(store)
+    if newest is not None and newest.id > state.snapshot.id + 1:  # one may have come since
+        yield say("lake.snapshot", shown=state.snapshot.id, newest=newest.id)
+    count = size = 0
+    found = []
+    for table in state.snapshot.tables:
+        try:
+            files = files_of(home.path, state.snapshot, table)
+        except DravaError as error:
+            found.append(say("lake.unreadable", what=error.what))
+            continue
+        count, size = count + len(files), size + sum(file.size for file in files)
+        bad = [file.path for file in files if not _there(Path(file.path), file.size)]
+        if bad:
+            found.append(say("lake.files", table=table, count=len(bad), first=bad[0]))
+    whole = {"tables": len(state.snapshot.tables), "snapshot": state.snapshot.id, "files": count, "bytes": size}
+    yield from found or [say("lake.ok", **whole)]
+
+
+def _there(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def _balance(say: Say, found: Reckoning) -> Iterator[Finding]:
+    if found.wrong:
+        yield say("balance.rows", count=len(found.wrong))
+    for check in found.checks:
+        if not check.agrees:
+            yield say("balance.difference", what=check.what.to(say.lang), left=check.left, right=check.right)
+    if found.adds_up:
+        yield say("balance.ok", received=found.total["received"], readings=found.total["readings"])
+
+
+def _per_hour(found: Reckoning) -> float:
+    """Messages an hour on the day on which most came."""
+    days: dict[object, int] = {}
+    for row in found.rows:
+        days[row["day"]] = days.get(row["day"], 0) + row["received"]
+    return max(days.values(), default=0) / 24
