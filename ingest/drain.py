@@ -11,18 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-import pyarrow as pa
-
 from catalog.store import Store
 from ingest.journal import Reader
 from ingest.writer import Writer
 from lake.commit import Lake
 from lake.maintain import Keeper
 from schemas.clock import micros
-from schemas.errors import DravaError
 from schemas.settings import Home
 
 RETRY_SECONDS = 1.0
+LAST_TRIES = 30  # with nobody left to tell, a trouble that stays ends the process; the journal keeps the messages
 
 
 class Drain:
@@ -48,7 +46,7 @@ class Drain:
         """
         os.set_blocking(wake, False)
         self._say()
-        open_end, troubled = True, False
+        open_end, failures = True, 0
         wait = 0.0
         while True:
             readable, _, _ = select.select([wake] if open_end else [], [], [], wait)
@@ -56,13 +54,16 @@ class Drain:
                 open_end = False
             try:
                 wait = self._step(everything=not open_end)
-            except (OSError, pa.ArrowException, DravaError) as error:
-                self._say(trouble=f"the lake takes nothing: {error}")
-                wait, troubled = RETRY_SECONDS, True
+            except Exception as error:  # the outermost loop: the journal holds everything, whatever went wrong
+                failures += 1
+                if not open_end and failures > LAST_TRIES:
+                    raise
+                self._say(trouble=f"the lake takes nothing: {type(error).__name__}: {error}")
+                wait = RETRY_SECONDS
                 continue
-            if troubled:
+            if failures:
                 self._say()
-                troubled = False
+                failures = 0
             if not open_end and not self.waiting():
                 return
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingest.journal import Journal
 from ingest.progress import Progress, Say, silent
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 WRITER = "from drava import rooms; rooms(); from ingest.drain import main; import sys; main(*sys.argv[1:])"
 LINE_BYTES = 2**20
+READY_SECONDS = 10.0
 
 
 class Ingestion:
@@ -68,6 +69,7 @@ class Ingestion:
         look = partial(self._look, session, receiver, writer, journal.messages)
         endpoint = await self._serve(look, journal, writer)
         reports = asyncio.create_task(self._reports(writer, receiver))
+        await self._ready(reports)
         running = asyncio.create_task(session.run())
         watching = asyncio.create_task(self._watch(session, receiver, look, until_idle))
         try:
@@ -89,6 +91,13 @@ class Ingestion:
             raise DravaError("the writer ended on its own", "See the lines above; the journal keeps what came")
         running.result()
         return self.progress
+
+    async def _ready(self, reports: "asyncio.Task[None]") -> None:
+        """Wait a moment for the writer's first word: two processes starting at once hold each other up."""
+        first: asyncio.Task[bool] = asyncio.create_task(self._moved.wait())
+        either: set[asyncio.Task[Any]] = {first, reports}
+        await asyncio.wait(either, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        first.cancel()
 
     def stop(self) -> None:
         """End soon: what is journalled is committed first, nothing is unsubscribed."""
