@@ -32,6 +32,9 @@ COMMANDS = {
     "alarms": "indicators",
     "morning": "morning",
     "decode": "decode",
+    "backup": "backup",
+    "restore": "backup",
+    "verify": "backup",
     "demo": "demo",
 }
 

@@ -1,0 +1,69 @@
+"""`verify` sees what is missing, shortened, unreadable or strange, and nothing where all is well."""
+
+import pytest
+from deltalake import DeltaTable
+
+from lake.verify import verify
+from tests.ingest.feeding import HOUR, NOW, Feed, topic, z
+
+
+@pytest.fixture
+def feed(tmp_path):
+    feed = Feed(tmp_path / "home")
+    feed.register(("m1", "water_meter"), ("c1", "waste_container"))
+    for number in range(3):
+        at = z(NOW - number * HOUR)
+        feed.say(topic("m1"), {"time": at, "volume_total_m3": 1000 - number})
+        feed.say(topic("c1", "waste_container"), {"time": at, "fill_pct": number})
+        feed.commit()
+    return feed
+
+
+def where(feed, **options):
+    return [problem.where for problem in verify(feed.home, feed.store, **options).problems]
+
+
+def test_a_sound_home(feed):
+    found = verify(feed.home, feed.store, deep=True)
+    assert found.problems == []
+    assert found.rows == {"water_meter": 3, "waste_container": 3, "raw_messages": 6, "balance": 6}
+
+
+def test_a_missing_and_a_shortened_file(feed):
+    one, two, _ = sorted((feed.home.lake / "water_meter").glob("day=*/*.parquet"))
+    one.unlink()
+    two.write_bytes(two.read_bytes()[:-1])
+    assert sorted(where(feed)) == sorted("/".join(path.parts[-3:]) for path in (one, two))
+
+
+def test_only_deep_reads(feed):
+    path = next((feed.home.lake / "water_meter").glob("day=*/*.parquet"))
+    path.write_bytes(b"x" * path.stat().st_size)
+    assert where(feed) == []
+    assert where(feed, deep=True) == ["/".join(path.parts[-3:])]
+
+
+def test_a_log_that_cannot_be_read(feed):
+    for entry in (feed.home.lake / "water_meter/_delta_log").glob("*.json"):
+        entry.write_text("no")
+    assert where(feed) == ["water_meter"]
+
+
+def test_a_stranger_in_the_table(feed):
+    DeltaTable(feed.home.lake / "water_meter").delete()
+    assert where(feed) == ["water_meter"]
+
+
+def test_published_files_that_disagree(feed):
+    current = feed.home.published / "current.json"
+    shown = current.read_text()
+    current.write_text(shown.replace('"id":3', '"id":2'))
+    assert where(feed) == ["published/current.json"]
+    current.write_text("{")
+    assert where(feed) == ["published/current.json"]
+    current.write_text(shown)
+    small = next((feed.home.published / "small").glob("things-*"))
+    small.write_bytes(small.read_bytes()[::-1])
+    assert where(feed) == [f"published/small/{small.name}"]
+    small.unlink()
+    assert where(feed) == [f"published/small/{small.name}"]
