@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -82,6 +82,7 @@ class Delta:
             if (table.transaction_version(APP) or 0) >= plan_id:
                 break
             try:
+                self._widen(table)
                 self._commit(table, plan_id, change)
                 self._remember(change)
                 break
@@ -93,6 +94,15 @@ class Delta:
         version = self._opened().version()
         self._sync_log(version)
         return version
+
+    def _widen(self, table: DeltaTable) -> None:
+        """Tell the log of columns that this program has and the table not yet: an upgrade brought a measure."""
+        known = {field.name for field in table.schema().fields}
+        fresh = [field for field in Schema.from_arrow(self.schema).fields if field.name not in known]
+        if fresh:
+            table.alter.add_columns(fresh, post_commithook_properties=_QUIET)
+            table.update_incremental()
+            self._sync_log(table.version())
 
     def _commit(self, table: DeltaTable, plan_id: int, change: TableChange) -> None:
         adds = [AddAction(f.path, f.size, {"day": f.day}, f.modified, change.data_change, f.stats) for f in change.adds]
