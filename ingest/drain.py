@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from catalog.store import Store
+from ingest.collect import rare_collections
 from ingest.journal import Reader
 from ingest.writer import Writer
 from lake.commit import Lake
@@ -104,6 +105,7 @@ def main(home: str, journal: str, as_of: str) -> None:
     """Entry of the writer process: standard input wakes it, standard output reports."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the receiver decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    rare_collections()
     moment = datetime.fromisoformat(as_of) if as_of else None
     clock: Callable[[], datetime] = (lambda: moment) if moment else _now
     Drain(Home(Path(home)), Path(journal), clock, sys.stdout).run(sys.stdin.fileno())

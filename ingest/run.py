@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ingest.collect import rare_collections
 from ingest.journal import Journal
 from ingest.progress import Progress, Say, silent
 from ingest.receive import FULL, Receiver
@@ -58,6 +59,7 @@ class Ingestion:
 
     async def run(self, until_idle: float | None = None) -> Progress:
         """Receive and commit until `stop`, or until nothing has come for `until_idle` seconds and all is committed."""
+        rare_collections()
         journal = Journal(self.home.journal / self.name)
         writer = await self._start_writer(journal)
         wake = _Wake(writer)
