@@ -1,6 +1,7 @@
 """`drava doctor` from beginning to end: the surroundings first, then journals, commits, lake and balance."""
 
 import fcntl
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def examine(home: Home, store: Store, lake: Lake, now: datetime, conf: Path | No
         yield say("lake.unreadable", what=error.what)
         return
     yield from _balance(say, found)
-    yield from surroundings.queued(home, say, conf, _per_hour(found))
+    yield from surroundings.queued(home, say, conf, found.busiest_day / 24)
 
 
 def _readers(home: Home) -> Iterator[Path]:
@@ -128,7 +129,11 @@ def _lake(home: Home, say: Say, store: Store, state: Moment) -> Iterator[Finding
         yield say("lake.snapshot", shown=state.snapshot.id, newest=newest.id)
     count = size = 0
     found = []
-    for table in state.snapshot.tables:
+    for table, version in state.snapshot.tables.items():
+        log = home.lake / table / "_delta_log" / f"{version:020d}.json"
+        if not _parses(log):
+            found.append(say("lake.log", log=log))
+            continue
         try:
             files = files_of(home.path, state.snapshot, table)
         except DravaError as error:
@@ -140,6 +145,16 @@ def _lake(home: Home, say: Say, store: Store, state: Moment) -> Iterator[Finding
             found.append(say("lake.files", table=table, count=len(bad), first=bad[0]))
     whole = {"tables": len(state.snapshot.tables), "snapshot": state.snapshot.id, "files": count, "bytes": size}
     yield from found or [say("lake.ok", **whole)]
+
+
+def _parses(log: Path) -> bool:
+    """Whether an entry of a Delta log says something; an old one may be in a checkpoint only."""
+    try:
+        return all(isinstance(json.loads(line), dict) for line in log.read_bytes().splitlines() or [b""])
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 def _there(path: Path, size: int) -> bool:
@@ -157,11 +172,3 @@ def _balance(say: Say, found: Reckoning) -> Iterator[Finding]:
             yield say("balance.difference", what=check.what.to(say.lang), left=check.left, right=check.right)
     if found.adds_up:
         yield say("balance.ok", received=found.total["received"], readings=found.total["readings"])
-
-
-def _per_hour(found: Reckoning) -> float:
-    """Messages an hour on the day on which most came."""
-    days: dict[object, int] = {}
-    for row in found.rows:
-        days[row["day"]] = days.get(row["day"], 0) + row["received"]
-    return max(days.values(), default=0) / 24

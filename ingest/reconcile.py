@@ -49,6 +49,7 @@ class Reckoning:
     total: dict[str, int]
     wrong: list[dict[str, Any]]  # rows of the whole balance that do not add up
     checks: list[Difference]
+    busiest_day: int = 0  # most messages that came over MQTT on one day, of the days whose raw messages are kept
 
     @property
     def adds_up(self) -> bool:
@@ -89,7 +90,9 @@ def reckon(
         wrong = ask(f"SELECT * FROM balance WHERE {_sum(MESSAGE_COUNTS)} OR {_sum(READING_COUNTS)} ORDER BY day")
         held = ask("SELECT CAST(coalesce(sum(count), 0) AS BIGINT) AS held FROM quarantine")[0]["held"]
         raw = _raw(ask, home, now)
-    return Reckoning(rows, total, wrong, _checks(home, state, total, held, raw))
+        # what was imported has no QoS
+        busiest = ask("SELECT coalesce(max(n), 0) AS n FROM (SELECT count(qos) AS n FROM raw_messages GROUP BY day)")
+    return Reckoning(rows, total, wrong, _checks(home, state, total, held, raw), int(busiest[0]["n"]))
 
 
 def _sum(counts: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from ingest.health import Finding, Say
 from ingest.probe import Limits, Queue, probe, queue
@@ -82,11 +82,7 @@ def disk(home: Home, say: Say) -> Iterator[Finding]:
 
 def clock(home: Home, say: Say, now: datetime, newest: datetime | None) -> Iterator[Finding]:
     """The clock goes right, as far as one can tell. `newest`: when the last message was received."""
-    try:
-        zone = ZoneInfo(home.settings.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
-        yield say("clock.zone", zone=home.settings.timezone)
-        return
+    zone = ZoneInfo(home.settings.timezone)
     form = "%Y-%m-%d %H:%M %Z"
     shown = now.astimezone(zone).strftime(form)
     if newest is not None and newest > now + SKEW:
