@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from commands.context import Context, context, plain
+from commands.context import WRONG_USE, Context, context, plain
 from ingest.progress import NONE, Facts, Progress, Say
 from ingest.run import Ingestion, stop_on_signals
+from schemas.errors import DravaError
 
 LOG_SECONDS = 60.0  # between two lines of counters in a log for machines
 
@@ -50,11 +51,19 @@ async def _run(shared: Context, until_idle: float | None, name: str, *, log_json
     ingestion = Ingestion(shared.home, shared.now, as_of=as_of, say=say, name=name)
     stop_on_signals(ingestion)
     beside = _beside(ingestion.progress, say, console, log_json=log_json)
-    progress = await ingestion.run(until_idle)
-    if beside:
-        beside.cancel()
-        await asyncio.gather(beside, return_exceptions=True)
-    say(_line(progress), event="progress", facts=_facts(progress))
+    try:
+        await ingestion.run(until_idle)
+    except DravaError as error:
+        if not log_json:
+            raise
+        tell(ingestion.progress, say)
+        say(str(error), event="failed", level="error")
+        raise typer.Exit(WRONG_USE) from None
+    finally:
+        if beside:
+            beside.cancel()
+            await asyncio.gather(beside, return_exceptions=True)
+    tell(ingestion.progress, say)
 
 
 def _beside(progress: Progress, say: Say, console: Console, *, log_json: bool) -> asyncio.Task[None] | None:
@@ -68,15 +77,17 @@ async def log_counters(progress: Progress, say: Say, seconds: float) -> None:
     """Say the counters again and again, until cancelled."""
     while True:
         await asyncio.sleep(seconds)
-        say(_line(progress), event="progress", facts=_facts(progress))
+        tell(progress, say)
 
 
-def _facts(progress: Progress) -> Facts:
-    return {name: value for name, value in asdict(progress).items() if name not in {"counts", "commits"}} | {
+def tell(progress: Progress, say: Say) -> None:
+    """Say the counters: a line for people, and every one of them for machines."""
+    facts = {name: value for name, value in asdict(progress).items() if name not in {"counts", "commits"}} | {
         "counts": {name: count for name, count in progress.counts.items() if count},
         "commits": sum(progress.commits.counts),
         "commit_seconds": round(progress.commits.total, 3),
     }
+    say(_line(progress), event="progress", facts=facts)
 
 
 async def _show(progress: Progress, console: Console) -> None:

@@ -114,7 +114,10 @@ class Endpoint:
             return HTTPStatus.METHOD_NOT_ALLOWED, PLAIN, b"GET or HEAD\n"
         if path == "/metrics":
             # one format, whatever is asked for: every Prometheus reads it
-            text = await asyncio.to_thread(generate_latest, self._registry)
+            try:
+                text = await asyncio.to_thread(generate_latest, self._registry)
+            except OSError as error:  # the journal's folder cannot be read
+                return HTTPStatus.INTERNAL_SERVER_ERROR, PLAIN, f"{error}\n".encode()
             return HTTPStatus.OK, CONTENT_TYPE_PLAIN_0_0_4, text
         if path == "/healthz":
             return _verdict(self._look().refusing or _unwritable(self._journal))

@@ -56,19 +56,24 @@ class Writer:
         self.lake = lake
         self.clock = clock
         self._router: Router | None = None
+        self._untold: dict[str, dict[str, int]] = {}  # counts of a commit under way, by journal
         self._states = {name: FamilyState(family) for name, family in families().items()}
 
     def commit_from(self, journal: Reader, limit: int) -> dict[str, int]:
         """Publish the next rows of a journal, up to about `limit` messages. No counts: nothing waited."""
         with self.lake.exclusive():
             at = plans.position(self.store, journal.uuid)
+            untold = self._untold.pop(journal.uuid, {})
+            if untold and untold["row"] <= at.row:  # it failed after its plan was written, and is carried out by now
+                return untold
             rows = journal.read(at.row, limit)
             if not rows:
                 return {}
             rows, work = self._fitting(rows, at.num)
             taken = sum(row.messages for row in rows)
+            self._untold[journal.uuid] = work.counts | {"messages": taken, "row": rows[-1].id}
             self.publish("ingest", work, positions={journal.uuid: (rows[-1].id, at.messages + taken)})
-            return work.counts | {"messages": taken, "row": rows[-1].id}
+            return self._untold.pop(journal.uuid)
 
     def _fitting(self, rows: list[Row], journal: int) -> tuple[list[Row], Work]:
         """Decide as many rows as open few partitions; where fewer rows open as many (an upload of a year), all."""
