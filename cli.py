@@ -36,6 +36,7 @@ COMMANDS = {
     "restore": "backup",
     "verify": "backup",
     "demo": "demo",
+    "bench": "bench",
 }
 
 

@@ -14,46 +14,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ingest_load import FAMILIES, messages
 from stage import ROOT, drava, ingesting, subscribe_first
+from stages import costs
 
 import drava as library
 from commands.demo.broker import Broker, running
 from devices.publish import publish
 
-FAMILIES = {
-    "water_meter": "volume_total_m3",
-    "district_meter": "flow_m3h",
-    "waste_container": "fill_pct",
-    "streetlight": "power_w",
-    "hydrant": "pressure_kpa",
-    "traffic_counter": "count",
-}
 TOPIC = "ptuj/+/+/telemetry"
 USUAL = 50_000  # messages for the usual stack: enough for its rate, which does not depend on the backlog
-
-
-def messages(count: int, devices: int, days: int) -> Iterator[tuple[str, bytes]]:
-    """About 140 bytes each, six families in turn, the readings of a device in order of time."""
-    families = list(FAMILIES)
-    steps = max(count // devices, 1)
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    now = datetime.now(UTC)
-    start = midnight if days == 1 else midnight - timedelta(days=days - 1)
-    gap = (now - start) / (steps + 1)
-    for number in range(count):
-        device, step = number % devices, number // devices
-        family = families[device % len(families)]
-        value = step if family in {"traffic_counter", "water_meter"} else step % 90 + 0.25
-        at = (start + gap * step).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        body = {"time": at, "seq": step, FAMILIES[family]: value}
-        if family not in {"traffic_counter", "streetlight", "district_meter"}:
-            body["battery_pct"] = 87.5
-        yield f"ptuj/{family}/bench-{device:06d}/telemetry", json.dumps(body).encode()
 
 
 def fsync_ms(folder: Path) -> float:
@@ -139,6 +112,7 @@ def main() -> None:
         "ratios": {k: statistics.median(r["ratios"][k] for r in runs) for k in ("mosquitto_sub", "usual_stack")},
         "peak_rss_mb": max(r["peak_rss_mb"] for r in runs),
         "fsync_ms": statistics.median(r["fsync_ms"] for r in runs),
+        "stages_us": costs(min(asked.messages, 300_000), asked.devices, asked.days, 50_000),
     }
     print(json.dumps(middle if asked.json else runs, indent=None if asked.json else 2))
 

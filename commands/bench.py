@@ -1,0 +1,39 @@
+"""`drava bench`: measurements that print ratios against a peer in the same run."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.context import Json
+from schemas.errors import DravaError
+
+BENCH = Path(__file__).parent.parent / "bench"
+
+
+def add(app: typer.Typer) -> None:
+    """Put the commands of this topic on the command line."""
+    group = typer.Typer(help="Measure, against a peer in the same run.", no_args_is_help=True)
+    group.callback()(lambda: None)
+    group.command("ingest")(ingest)
+    app.add_typer(group, name="bench")
+
+
+def ingest(
+    messages: Annotated[int, typer.Option(help="QoS 1 messages in the backlog.")] = 500_000,
+    days: Annotated[int, typer.Option(help="Over how many days their times spread.")] = 1,
+    devices: Annotated[int, typer.Option(help="How many devices send them.")] = 2000,
+    runs: Annotated[int, typer.Option(help="How often; the median is printed.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """From a backlog at the broker to rows visible in SQL, beside mosquitto_sub and the usual Python stack."""
+    script = BENCH / "ingest.py"
+    if not script.is_file():
+        raise DravaError("the measurements are not installed", "Run this from a checkout, after make test")
+    asked = {"--messages": messages, "--days": days, "--devices": devices, "--runs": runs}
+    words = [str(word) for pair in asked.items() for word in pair]
+    command = [sys.executable, str(script), *words, *(["--json"] if as_json else [])]
+    done = subprocess.run(command, check=False)  # noqa: S603 - our own script, numbers as its arguments
+    raise typer.Exit(done.returncode)
