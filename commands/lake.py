@@ -17,9 +17,11 @@ from rich.progress import Progress
 
 from catalog.datasets import dataset, permit, record
 from commands.context import PROBLEM, Context, Json, context, show_json, show_rows
+from lake.commit import Lake
 from lake.describe import holdings
 from lake.export import SUFFIX, Format, Request, expected_rows, export
 from lake.formats import BATCH, ROW_GROUP, TextFormat, new_file, text_cells, text_rows, write_lines, write_parquet
+from lake.maintain import checkpoint, compact_all, sweep
 from lake.query import ask, mentioned, open_found, stream
 from lake.schedule import due
 from lake.snapshot import Snapshot, find
@@ -38,6 +40,7 @@ def add(app: typer.Typer) -> None:
     app.command("export")(export_dataset)
     lake = typer.Typer(no_args_is_help=True, help="The lake: its tables and files.")
     lake.command("info")(info)
+    lake.command("maintain")(maintain)
     app.add_typer(lake, name="lake")
 
 
@@ -221,3 +224,13 @@ def info(ctx: typer.Context, at: At = None, as_json: Json = False) -> None:
         return
     sys.stdout.write(f"snapshot {snapshot.id}, {snapshot.at:%FT%TZ}\n" if snapshot.id else "nothing is committed yet\n")
     show_rows(tables, as_json=False)
+
+
+def maintain(ctx: typer.Context, as_json: Json = False) -> None:
+    """Compact all days and let go of what no kept snapshot needs. Ingestion does it by itself; this does it now."""
+    run = context(ctx)
+    lake = Lake(run.home, run.store, run.now)
+    compacted = compact_all(lake)
+    swept = sweep(lake)
+    checkpoint(lake)
+    show_rows([{"compacted_files": compacted, **asdict(swept)}], as_json=as_json)
