@@ -32,6 +32,7 @@ from schemas.reasons import Reason
 
 REQUEST_SECONDS = 5.0
 REQUEST_BYTES = 8192
+REQUESTS = 32  # at once; more are dropped, for the receiver needs its file handles
 ATTEMPTS = 3
 
 OUTCOMES = ("decoded", "housekeeping", "quarantined")
@@ -86,6 +87,7 @@ class Endpoint:
         ProcessCollector(registry=self._registry)
         ProcessCollector("drava_writer", lambda: writer, registry=self._registry)
         self._server: asyncio.Server | None = None
+        self._requests = 0
 
     async def open(self, listen: str) -> str:
         """Listen on host:port (port 0: any that is free). Gives the address; raises OSError where it cannot."""
@@ -99,15 +101,24 @@ class Endpoint:
             self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request, within a time and a size: a slow or endless client costs nothing."""
-        with contextlib.suppress(TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            async with asyncio.timeout(REQUEST_SECONDS):
-                request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                method, _, target = request.partition("\r\n")[0].partition(" ")
-                status, kind, body = await self._answer(method, target.partition(" ")[0].partition("?")[0])
-                writer.write(_head(status, kind, len(body)) + (b"" if method == "HEAD" else body))
-                await writer.drain()
-        writer.close()
+        """Answer one request, within a time, a size and a number: slow or endless clients cost nothing."""
+        self._requests += 1
+        try:
+            if self._requests <= REQUESTS:
+                async with asyncio.timeout(REQUEST_SECONDS):
+                    await self._exchange(reader, writer)
+        except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            writer.transport.abort()  # whatever it has not read is not kept for it
+        finally:
+            self._requests -= 1
+            writer.close()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        method, _, target = request.partition("\r\n")[0].partition(" ")
+        status, kind, body = await self._answer(method, target.partition(" ")[0].partition("?")[0])
+        writer.write(_head(status, kind, len(body)) + (b"" if method == "HEAD" else body))
+        await writer.drain()
 
     async def _answer(self, method: str, path: str) -> Answer:
         if method not in {"GET", "HEAD"}:
