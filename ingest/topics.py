@@ -7,7 +7,10 @@ from schemas.settings import Settings
 
 def filters(settings: Settings) -> list[str]:
     """The topic filters that a receiver of this municipality subscribes to."""
-    return [f"{settings.municipality}/+/+/telemetry", *(route.filter for route in settings.route)]
+    group = settings.broker.shared_group
+    shared = f"$share/{group}/" if group else ""
+    ours = [f"{settings.municipality}/+/+/telemetry", *(route.filter for route in settings.route)]
+    return [pattern if pattern.startswith("$share/") else shared + pattern for pattern in ours]
 
 
 def matches(pattern: str, levels: Sequence[str]) -> bool:

@@ -37,6 +37,7 @@ class Broker(Section):
     password_file: str = ""
     ca_file: str = ""
     client_id: str = ""
+    shared_group: Annotated[str, Field(pattern=r"^[a-z0-9_-]{0,62}$")] = ""
     session_expiry_h: Annotated[int, Field(ge=1, le=8760)] = 168
     max_packet_kb: Annotated[int, Field(ge=1, le=262144)] = 1024
     longest_outage_h: Annotated[int, Field(ge=1, le=8760)] = 48
