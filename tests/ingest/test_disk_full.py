@@ -1,4 +1,4 @@
-"""The disk is full while journalling and while committing: nothing is acknowledged in vain, and it goes on by itself."""
+"""The disk is full while journalling and committing: nothing is acknowledged in vain, and it goes on by itself."""
 
 import json
 import os
