@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv
-BENCHES ?= daiad battledim kills ingest
+BENCHES ?= ingest kills daiad battledim
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 export PATH := $(PATH):/usr/sbin:/usr/local/sbin
