@@ -7,32 +7,32 @@ copied, not linked: a link would be the same bytes on the same disk.
 """
 
 import os
-import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 from lake import manifest as manifests
 from lake.commit import Lake
 from lake.files import sync_file, sync_folder
-from lake.lock import locked
+from lake.held import Databases, Moment, hold
 from lake.manifest import Entry, Manifest
 from lake.query import open_found
-from lake.snapshot import Snapshot, StoredFile, files_of, find
+from lake.snapshot import Snapshot, StoredFile, files_of
 from lake.tables import MESSAGE_COUNTS, READING_COUNTS
 from schemas.errors import DravaError
 from schemas.settings import FORMAT, Home
 from schemas.steps import reached
 
 STEPS = ("backup_held", "backup_file", "backup_files", "backup_manifest", "backup_made", "backup_pruned")
-_LOG = re.compile(r"(\d{20})\.(json|checkpoint(\.\d+\.\d+)?\.parquet)")
 _STAGING = ".new"
 
 Progress = Callable[[int], object]  # bytes that have been looked after
+# copies what a journal's segments hold beyond the positions (by its journal's uuid) into a folder
+CopyJournal = Callable[[Databases, Path, Mapping[str, int]], None]
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,19 @@ class Done:
     same_disk: bool
 
 
-@dataclass(frozen=True)
-class _Moment:
-    """What belongs together: chosen under the lake's lock, copied after it."""
-
-    at: datetime
-    snapshot: Snapshot
-    databases: list[tuple[Path, sqlite3.Connection]]
-    logs: list[Path]
-
-
 def backup(
-    lake: Lake, folder: Path, *, with_secrets: bool = False, keep: int | None = None, progress: Progress = bool
+    lake: Lake,
+    folder: Path,
+    copy_journal: CopyJournal,
+    *,
+    with_secrets: bool = False,
+    keep: int | None = None,
+    progress: Progress = bool,
 ) -> Done:
     """Put a backup of the lake's home into `folder`; files that are there already are not copied again.
 
-    With `keep` only so many backups stay. Raises DravaError; then the backups made before are untouched.
+    Of the journals it holds what is not in the lake. With `keep` only so many backups stay. Where it fails (DravaError,
+    OSError, sqlite3.Error), the backups made before are untouched.
     """
     if lake.store.engine.dialect.name != "sqlite":
         raise DravaError(
@@ -70,10 +67,10 @@ def backup(
     if folder.resolve().is_relative_to(lake.home.path.resolve()):
         raise DravaError(f"{folder} is inside the home", "Choose a folder on another disk")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with one_at_a_time(folder):
-        made = _Making(lake.home, folder, progress)
+    with manifests.held(folder):
+        made = _Making(lake.home, folder, copy_journal, progress)
         with ExitStack() as held:
-            moment = _hold(lake, held)
+            moment = hold(lake, held)
             reached("backup_held")
             manifest = made.make(moment, with_secrets=with_secrets)
         reached("backup_made")
@@ -82,65 +79,16 @@ def backup(
         return Done(manifest, made.copied_files, made.copied_bytes, pruned, same_disk)
 
 
-@contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Hold a backup folder against other backups, prunings and restores."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(locked(folder / ".lock", wait=False))
-        except BlockingIOError:
-            raise DravaError(f"{folder} is in use by another backup or restore", "Wait until it has ended") from None
-        yield
-
-
-def _hold(lake: Lake, held: ExitStack) -> _Moment:
-    """Choose the snapshot and begin to read the databases, while nothing is being committed.
-
-    The catalogue first: journals only grow, so they hold everything that its positions do not.
-    """
-    home = lake.home
-    with lake.exclusive():
-        snapshot = find(home.path)
-        databases = []
-        for path in (home.catalog / "catalog.sqlite", *sorted(home.journal.glob("*/*.sqlite"))):
-            connection = _begin(path)
-            if connection is not None:
-                databases.append((path, held.enter_context(closing(connection))))
-        logs = [path for name, version in snapshot.tables.items() for path in _log(home.lake / name, version)]
-        return _Moment(lake.clock(), snapshot, databases, logs)
-
-
-def _begin(path: Path) -> sqlite3.Connection | None:
-    """A connection that sees the database as it is now, whatever is written or deleted later."""
-    try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=30, isolation_level=None)
-    except sqlite3.OperationalError:
-        if path.exists():
-            raise
-        return None  # a journal segment, all of it in the lake, that was let go a moment ago
-    connection.execute("PRAGMA query_only=ON")
-    connection.execute("BEGIN")
-    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return connection
-
-
-def _log(folder: Path, version: int) -> list[Path]:
-    """The entries of a Delta log from its last checkpoint up to a version."""
-    found = [
-        (int(match[1]), path) for path in (folder / "_delta_log").iterdir() if (match := _LOG.fullmatch(path.name))
-    ]
-    start = max((number for number, path in found if number <= version and path.suffix == ".parquet"), default=0)
-    return sorted(path for number, path in found if start <= number <= version)
-
-
 class _Making:
     """One backup while it is made: everything new lies in a staging folder until it is whole."""
 
-    def __init__(self, home: Home, folder: Path, progress: Progress) -> None:
+    def __init__(self, home: Home, folder: Path, copy_journal: CopyJournal, progress: Progress) -> None:
         self.home = home
         self.folder = folder
+        self.copy_journal = copy_journal
         self.progress = progress
         self.copied_files = self.copied_bytes = 0
+        self.touched: set[Path] = set()
         self.staging = folder / _STAGING
         shutil.rmtree(self.staging, ignore_errors=True)  # what a crash left behind
         self.staging.mkdir(mode=0o700)
@@ -151,19 +99,20 @@ class _Making:
         self.number = int(listed[-1][:6]) + 1 if listed else 1
         self.known = {(e.path, e.size, e.mtime_ns): e for e in newest.files} if newest else {}
 
-    def make(self, moment: _Moment, *, with_secrets: bool) -> Manifest:
+    def make(self, moment: Moment, *, with_secrets: bool) -> Manifest:
         name = f"{self.number:06d}-{moment.at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
         target = self.staging / name
         target.mkdir(mode=0o700)
         files = {table: files_of(self.home.path, moment.snapshot, table) for table in moment.snapshot.tables}
         self._room(moment, files)
-        entries = [self._database(path, source, target) for path, source in moment.databases]
+        entries = self._databases(moment, target)
         plain = [self.home.file, self.home.path / "format"]
         plain += sorted(path for path in self.home.secrets.iterdir() if path.is_file()) if with_secrets else []
         entries += [self._plain(path, target) for path in plain]
         data = [Path(file.path) for stored in files.values() for file in stored]
         entries += [self._shared(path) for path in (*moment.logs, *data)]
-        self._sync_shared(entries)
+        for touched in self.touched:  # names in `data/` are durable before a manifest names them
+            sync_folder(self.folder / touched)
         reached("backup_files")
         snapshot = moment.snapshot
         manifest = Manifest(
@@ -191,8 +140,8 @@ class _Making:
         sync_folder(self.folder)
         return manifest
 
-    def _room(self, moment: _Moment, files: dict[str, list[StoredFile]]) -> None:
-        sizes = [path.stat().st_size for path, _ in moment.databases if path.exists()]
+    def _room(self, moment: Moment, files: dict[str, list[StoredFile]]) -> None:
+        sizes = [moment.catalog[0].stat().st_size]
         for path in (*moment.logs, *(Path(file.path) for stored in files.values() for file in stored)):
             info = self._stat(path)
             if (self._relative(path), info.st_size, info.st_mtime_ns) not in self.known:
@@ -214,29 +163,45 @@ class _Making:
         except FileNotFoundError:
             raise DravaError(f"{path} is not there, but the snapshot names it", "drava verify says what else") from None
 
-    def _database(self, path: Path, source: sqlite3.Connection, target: Path) -> Entry:
-        copied = target / self._relative(path)
-        copied.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _databases(self, moment: Moment, target: Path) -> list[Entry]:
+        """The catalogue, and what its positions say is only in the journals. Nobody has to wait for the data."""
+        path, source = moment.catalog
+        copied = self._place(path, target)
         with closing(sqlite3.connect(copied)) as database:
             source.backup(database)
-        copied.chmod(0o600)
-        sync_file(copied)
-        sync_folder(copied.parent)
-        return self._counted(path, copied, manifests.hash_of(copied), 0o600)
+        positions = dict(source.execute("SELECT uuid, position FROM journals"))
+        source.close()
+        made = [copied]
+        for segments in moment.journals:
+            folder = self._place(segments[0][0], target).parent
+            self.copy_journal(segments, folder, positions)
+            made += sorted(folder.iterdir())
+            for _, connection in segments:
+                connection.close()
+        for copied in made:
+            copied.chmod(0o600)
+            sync_file(copied)
+            sync_folder(copied.parent)
+        return [self._counted(copied, target, manifests.hash_of(copied), 0o600) for copied in made]
 
-    def _plain(self, path: Path, target: Path) -> Entry:
+    def _place(self, path: Path, target: Path) -> Path:
+        """Where a file of the home lies in this backup's own folder."""
         copied = target / self._relative(path)
         copied.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return copied
+
+    def _plain(self, path: Path, target: Path) -> Entry:
+        copied = self._place(path, target)
         digest = manifests.copy(path, copied)
         sync_folder(copied.parent)
-        return self._counted(path, copied, digest, path.stat().st_mode & 0o777)
+        return self._counted(copied, target, digest, path.stat().st_mode & 0o777)
 
-    def _counted(self, path: Path, copied: Path, digest: str, mode: int) -> Entry:
+    def _counted(self, copied: Path, target: Path, digest: str, mode: int) -> Entry:
         info = copied.stat()
         self.copied_bytes += info.st_size
         self.progress(info.st_size)
-        stored = f"backups/{copied.relative_to(self.staging).as_posix()}"
-        return Entry(self._relative(path), stored, info.st_size, info.st_mtime_ns, mode, digest)
+        place = copied.relative_to(target).as_posix()
+        return Entry(place, f"backups/{target.name}/{place}", info.st_size, info.st_mtime_ns, mode, digest)
 
     def _shared(self, path: Path) -> Entry:
         """A file that never changes: what the newest backup has of this path, size and time is not copied again."""
@@ -254,6 +219,7 @@ class _Making:
         stored = Path("data") / inner.with_name(f"{path.name.removesuffix(path.suffix)}-{digest[:16]}{path.suffix}")
         (self.folder / stored).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh.replace(self.folder / stored)
+        self.touched |= set(stored.parents)
         self.copied_files += 1
         self.copied_bytes += info.st_size
         reached("backup_file")
@@ -262,12 +228,6 @@ class _Making:
     def _stored(self, entry: Entry) -> bool:
         path = self.folder / entry.stored
         return path.is_file() and path.stat().st_size == entry.size
-
-    def _sync_shared(self, entries: list[Entry]) -> None:
-        """Make the names in `data/` durable, before a manifest names them."""
-        folders = {parent for entry in entries for parent in Path(entry.stored).parents if entry.stored[:5] == "data/"}
-        for folder in folders:
-            sync_folder(self.folder / folder)
 
 
 def balance(home: Home, snapshot: Snapshot) -> dict[str, int]:

@@ -9,11 +9,13 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lake.files import sync_folder
+from lake.lock import locked
 from schemas.errors import DravaError
 
 FORMAT = 1  # of a backup; a newer one is refused
@@ -54,6 +56,18 @@ class Manifest:
     def bytes(self) -> int:
         """Size of all its files, shared or not."""
         return sum(entry.size for entry in self.files)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a backup folder against other backups, prunings and restores. One that cannot be written needs no lock."""
+    with ExitStack() as stack:
+        try:
+            if os.access(folder, os.W_OK):
+                stack.enter_context(locked(folder / ".lock", wait=False))
+        except BlockingIOError:
+            raise DravaError(f"{folder} is in use by another backup or restore", "Wait until it has ended") from None
+        yield
 
 
 def names(folder: Path) -> list[str]:

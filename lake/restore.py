@@ -32,11 +32,12 @@ def restore(
             "Install a newer version of Drava",
         )
     _prepare(target, manifest)
-    for entry in sorted(manifest.files, key=lambda entry: entry.path in _LAST):
-        if entry.path == _LAST[0]:
-            _only_newest(target / "catalog")
-        _bring(folder, entry, target)
-        progress(entry.size)
+    with manifests.held(folder):
+        for entry in sorted(manifest.files, key=lambda entry: entry.path in _LAST):
+            if entry.path == _LAST[0]:
+                _only_newest(target / "catalog")
+            _bring(folder, entry, target)
+            progress(entry.size)
     for made in sorted({target, *(path for path in target.rglob("*") if path.is_dir())}):
         sync_folder(made)
     _publish(target, clock)

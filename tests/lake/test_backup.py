@@ -12,8 +12,10 @@ import pytest
 
 from catalog import plans
 from ingest.journal import Reader
+from ingest.tail import copy_tail
+from lake import backup as room
 from lake import manifest as manifests
-from lake.backup import STEPS, backup, one_at_a_time, prune
+from lake.backup import STEPS, prune
 from lake.maintain import checkpoint, compact_all
 from lake.restore import restore
 from lake.verify import verify
@@ -26,6 +28,10 @@ ROOT = Path(__file__).parents[2]
 
 def clock():
     return NOW
+
+
+def backup(lake, folder, **options):
+    return room.backup(lake, folder, copy_tail, **options)
 
 
 @pytest.fixture
@@ -74,7 +80,7 @@ def test_a_restored_home_is_the_same_and_goes_on(feed, tmp_path):
     hour(again, 1)  # known already
     assert readings(again) == (5, 3944)
     again.check()
-    assert Reader(again.journal.folder).verify() == 6
+    assert Reader(again.journal.folder).verify() == 3, "what was in the lake is not copied; the chain goes on"
     again.journal.close()
     found = verify(again.home, again.store, deep=True)
     assert found.problems == []
@@ -145,10 +151,11 @@ def test_backups_while_commits_and_compactions_run(feed, tmp_path):
 
 BACKUP = """
 import sys; from pathlib import Path; from datetime import datetime
-from catalog.store import Store; from lake.backup import backup; from lake.commit import Lake
-from schemas.settings import Home
+from catalog.store import Store; from ingest.tail import copy_tail; from lake.backup import backup
+from lake.commit import Lake; from schemas.settings import Home
 home = Home(Path(sys.argv[1]))
-backup(Lake(home, Store.at(home.catalog), lambda: datetime.fromisoformat(sys.argv[3])), Path(sys.argv[2]), keep=1)
+lake = Lake(home, Store.at(home.catalog), lambda: datetime.fromisoformat(sys.argv[3]))
+backup(lake, Path(sys.argv[2]), copy_tail, keep=1)
 """
 
 
@@ -173,6 +180,22 @@ def test_killed_during_a_backup(feed, tmp_path, step):
     assert not (tmp_path / "b" / ".new").exists()
     restore(tmp_path / "b", None, tmp_path / "new", clock)
     assert readings(reopen(tmp_path / "new"))[0] == 4
+
+
+def test_a_full_disk_leaves_the_older_backup(feed, tmp_path):
+    """A limit on the size of a file stands for the disk that is full."""
+    old = backup(feed.lake, tmp_path / "b").manifest
+    hour(feed, 20)
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+    home = ["--home", str(feed.home.path), "--as-of", NOW.isoformat()]
+    run = "from cli import run; run()"
+    command = [sys.executable, "-c", limit + run, *home, "backup", str(tmp_path / "b")]
+    full = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert full.returncode == 2
+    assert full.stderr.startswith("drava: the backup could not be written")
+    assert manifests.names(tmp_path / "b") == [old.name]
+    assert list(manifests.damage(tmp_path / "b", old)) == []
+    backup(feed.lake, tmp_path / "b")
 
 
 def test_keep_deletes_nothing_that_a_kept_backup_names(feed, tmp_path):
@@ -286,8 +309,11 @@ def test_what_is_refused(feed, tmp_path, monkeypatch):
     manifest = backup(feed.lake, tmp_path / "b").manifest
     with pytest.raises(DravaError, match="not empty"):
         restore(tmp_path / "b", None, feed.home.path, clock)
-    with one_at_a_time(tmp_path / "b"), pytest.raises(DravaError, match="in use"):
-        backup(feed.lake, tmp_path / "b")
+    with manifests.held(tmp_path / "b"):
+        with pytest.raises(DravaError, match="in use"):
+            backup(feed.lake, tmp_path / "b")
+        with pytest.raises(DravaError, match="in use"):
+            restore(tmp_path / "b", None, tmp_path / "busy", clock)
     with pytest.raises(DravaError, match="no backup 'x'"):
         restore(tmp_path / "b", "x", tmp_path / "new", clock)
     other = Feed(tmp_path / "other", more='title = "x"')
