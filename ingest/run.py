@@ -71,7 +71,8 @@ class Ingestion:
         look = partial(self._look, session, receiver, writer, journal.messages)
         endpoint = await self._serve(look, journal, writer)
         reports = asyncio.create_task(self._reports(writer, receiver))
-        await self._ready(reports)
+        if journal.messages:  # else there may be no session yet to queue for us: subscribe at once
+            await self._ready(reports)
         running = asyncio.create_task(session.run())
         watching = asyncio.create_task(self._watch(session, receiver, look, until_idle))
         try:
