@@ -23,12 +23,20 @@ KEEP_ALIVE = 30
 UNJOURNALLED_BYTES = 4 * 2**20
 TAKEOVERS = 3  # this many bare ends of stream within TAKEOVER_SECONDS mean another client with our id
 TAKEOVER_SECONDS = 20.0
+LEAVE_SECONDS = 2.0
 BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 _GRANTED = (
     mqtt5.SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE,
     mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE,
     mqtt5.SubAckReasonCode.GRANTED_QOS_EXACTLY_ONCE,
+)
+_PASSING = (  # refusals that time mends
+    mqtt5.ConnAckReasonCode.SERVER_UNAVAILABLE,
+    mqtt5.ConnAckReasonCode.SERVER_BUSY,
+    mqtt5.ConnAckReasonCode.USE_ANOTHER_SERVER,
+    mqtt5.ConnAckReasonCode.QUOTA_EXCEEDED,
+    mqtt5.ConnAckReasonCode.CONNECTION_RATE_EXCEEDED,
 )
 _PUBACK = [b"\x40\x02" + number.to_bytes(2, "big") for number in range(65536)]
 
@@ -87,6 +95,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._reason = ""
         self._open = False
+        self._leaving = False
         self._heard = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -105,6 +114,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse whole packets; keep the rest for the next read."""
         self._heard = True
+        if self._leaving:
+            return
         buffer = self._buffer + data if self._buffer else data
         view = memoryview(buffer)
         offset, end = 0, len(buffer)
@@ -168,8 +179,10 @@ class Connection(asyncio.Protocol):
 
     def _connected(self, packet: mqtt5.ConnAckPacket) -> None:
         if packet.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
-            self.session.counters.refused = f"the broker refuses us: {packet.reason_code.name.lower()}"
-            self.abandon(self.session.counters.refused)
+            reason = f"the broker refuses us: {packet.reason_code.name.lower()}"
+            if packet.reason_code not in _PASSING:
+                self.session.counters.refused = reason
+            self.abandon(reason)
             return
         self.session.counters.connects += 1
         self.session.resumed(packet.session_present)
@@ -209,11 +222,18 @@ class Connection(asyncio.Protocol):
         self._reason = reason
         self.transport.abort()
 
-    def leave(self) -> None:
-        """Say good-bye; the session stays at the broker, which queues meanwhile."""
+    async def leave(self) -> None:
+        """Say good-bye; the session stays at the broker, which queues meanwhile.
+
+        The broker closes: closing with messages still unread here would reset the connection, and the
+        acknowledgements that it has not read yet would be lost.
+        """
         if self._open:
+            self._leaving = True
             self.transport.write(mqtt5.DisconnectPacket().write())
-            self.transport.close()
+            self.transport.resume_reading()
+            await asyncio.wait({self.ended}, timeout=LEAVE_SECONDS)
+            self.transport.abort()
 
 
 class Session:
@@ -285,7 +305,7 @@ class Session:
                     connection.ping()
         finally:
             stopping.cancel()
-            connection.leave()
+            await connection.leave()
             self._connection = None
             self.subscribed = False
         reason = connection.ended.result() if connection.ended.done() else ""
