@@ -86,7 +86,9 @@ def judge(state: FamilyState, rows: pl.DataFrame, files: Files) -> pl.DataFrame:
     Returns all rows; those with status `duplicate` are not to be stored.
     """
     identity = [*state.by, "observed_at"]
-    rows = state.marked(rows).sort([*identity, "seq", "received_at", "message_id"], nulls_last=False)
+    # elements of one array that differ in nothing else stay in their order: the later one is the later word
+    by = [*identity, "seq", "received_at", "message_id"]
+    rows = state.marked(rows).sort(by, nulls_last=False, maintain_order=True)
     rows = rows.with_row_index("_row")
     same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in identity).fill_null(value=False)
     again = same | same.shift(-1, fill_value=False)
