@@ -20,6 +20,7 @@ from schemas.reasons import Reason
 
 MESSAGES_AT_ONCE = 50_000
 BYTES_AT_ONCE = 64 * 2**20
+ORDER = ["received_at", "element", "_key"]  # elements of an array in their order: a later one is the later word
 HASH_DIGITS = 11  # 44 bits of the hash stand for a message whose raw copy is gone; no journal has the number 0
 
 
@@ -87,8 +88,9 @@ def _outstanding(paths: Sequence[Path], wanted: Wanted) -> pl.DataFrame:
     """What is held and not resolved, oldest first, without the bytes: _key, received_at, count, _size."""
     count = (pl.col("count") * pl.col("_sign")).sum()
     size = pl.col("payload").bin.size().max().fill_null(0).alias("_size")
-    found = _scan(paths).filter(wanted.filter()).group_by("_key").agg(pl.col("received_at").min(), count, size)
-    return found.filter(pl.col("count") > 0).collect(engine="streaming").sort("received_at", "_key")
+    first = pl.col("received_at", "element").min()
+    found = _scan(paths).filter(wanted.filter()).group_by("_key").agg(first, count, size)
+    return found.filter(pl.col("count") > 0).collect(engine="streaming").sort(ORDER)
 
 
 def _parts(found: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -115,7 +117,7 @@ def _entries(paths: Sequence[Path], part: pl.DataFrame, stays: set[int]) -> pl.D
     rows = _scan(paths).filter(when).filter(pl.col("_key").is_in(keys.implode()))
     payload = pl.col("payload").filter(pl.col("_sign") > 0).first()
     found = rows.group_by("_key", *KEY).agg((pl.col("count") * pl.col("_sign")).sum(), payload)
-    held = found.filter(pl.col("count") > 0).collect().sort("received_at", "_key")
+    held = found.filter(pl.col("count") > 0).collect().sort(ORDER)
     return held.with_columns(pl.col("count").clip(upper_bound=MESSAGES_AT_ONCE))
 
 

@@ -1,6 +1,7 @@
 """Quarantine tried again: stored exactly once, counted where it belongs, whatever interrupts it."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from ingest.replay import Wanted, replay
 from schemas.reasons import Reason
 from schemas.steps import COMMIT
-from tests.ingest.feeding import NOW, Feed, topic, z
+from tests.ingest.feeding import NOW, Feed, topic, view, z
 
 ROOT = Path(__file__).parents[2]
 HOUR = timedelta(hours=1)
@@ -213,3 +214,46 @@ def test_killed_within_its_commit_replay_is_done_once_in_the_end(feed, step):
     assert feed.sql("SELECT sum(stored), sum(duplicate), sum(quarantined) FROM balance") == [(1, 1, 2)]
     rows_adding_up(feed)
     assert again(feed) == {"tried": 2, "held": 2}
+
+
+def throw(feed, dice):
+    """Send what a day brings: readings, repeats, other values, arrays, dirt, of devices known and unknown."""
+    devices = [f"d{n}" for n in range(6)]
+    for _ in range(120):
+        device = dice.choice(devices)
+        reading = {"time": z(NOW - dice.randint(1, 5) * HOUR), "volume_total_m3": dice.randint(1, 3)}
+        reading |= {"seq": dice.randint(1, 4)} if dice.random() < 0.5 else {}
+        reading |= {"flow_m3h": 1.5} if dice.random() < 0.2 else {}
+        kind = dice.random()
+        if kind < 0.1:
+            feed.say(topic(device), dice.choice([b"{", b"[]", b'{"volume_total_m3": "x"}']))
+        elif kind < 0.4:
+            others = [{"device": d, **reading} for d in dice.sample(devices, 3)]
+            feed.say("ptuj/gateway/gw/telemetry", [*others, dice.choice([7, {"device": device, "flow_m3h": "x"}])])
+        elif kind < 0.5:
+            feed.say(topic(device), [reading, reading | {"volume_total_m3": 9}])
+        else:
+            feed.say(topic(device), reading)
+        feed.now += timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_registering_late_and_replaying_gives_the_lake_of_those_who_registered_in_time(tmp_path, seed):
+    early, late = Feed(tmp_path / "early"), Feed(tmp_path / "late")
+    pairs = [(f"d{n}", "water_meter") for n in range(6)]
+    early.register(*pairs, gateway="gw")
+    late.register(*pairs[:2], gateway="gw")
+    for feed in (early, late):
+        throw(feed, random.Random(seed))
+        feed.commit()
+    late.register(*pairs[2:4], gateway="gw")
+    again(late, device="d2")
+    again(late)
+    late.register(*pairs[4:], gateway="gw")
+    again(late)
+    assert view(late, "water_meter") == view(early, "water_meter")
+    assert late.quarantined() == early.quarantined()
+    # which of several rows of a reading came first decides between completed, revised and duplicate, not how many
+    sums = "sum(received), sum(decoded), sum(quarantined), sum(readings), sum(stored), sum(readings_quarantined)"
+    assert late.sql(f"SELECT {sums} FROM balance") == early.sql(f"SELECT {sums} FROM balance")
+    rows_adding_up(late)
