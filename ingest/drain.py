@@ -38,6 +38,8 @@ class Drain:
         self.keeper = Keeper(self.lake)
         self.journal = Reader(journal)
         self.position = self.writer.position(self.journal)
+        self._recovered = False
+        self._since: tuple[int, float] | None = None  # the position at which something began to wait, and when
 
     def run(self, wake: int) -> None:
         """Go on until the file `wake` is at its end (the receiver is gone) and nothing waits.
@@ -75,9 +77,13 @@ class Drain:
     def _step(self, *, everything: bool) -> float:
         """Commit what is due. Returns how long to wait at most before the next look, in seconds."""
         settings = self.home.settings.ingest
+        if not self._recovered:
+            with self.lake.exclusive():  # completes and shows what a crash left, though nothing may wait
+                self._recovered = True
+            self.position = self.writer.position(self.journal)
         while True:
             count, oldest = self.journal.waiting(self.position)
-            age = (micros(self.clock()) - oldest) / 1e6 if oldest is not None else 0.0
+            age = self._age(oldest)
             if not count:
                 return 0.0 if everything or self.keeper.rest() else 3600.0
             if count < settings.flush_rows and age < settings.flush_seconds and not everything:
@@ -91,6 +97,16 @@ class Drain:
                 self.position = self.writer.position(self.journal)
                 self._say()
             self.keeper.after_commit()
+
+    def _age(self, oldest: int | None) -> float:
+        """Seconds that the oldest waits: by the clock, or by our own count where the clock was set back."""
+        if oldest is None:
+            self._since = None
+            return 0.0
+        now = time.monotonic()
+        if self._since is None or self._since[0] != self.position:
+            self._since = self.position, now
+        return max((micros(self.clock()) - oldest) / 1e6, now - self._since[1])
 
     def _say(self, **what: object) -> None:
         """Report where the journal stands in the lake, and what else there is to tell."""

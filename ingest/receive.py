@@ -78,6 +78,7 @@ class Receiver:
                 return
             if trim:
                 self.journal.trim(trim)
+                reached("trimmed")
             if ending and not self._waiting:
                 return
 
