@@ -1,0 +1,286 @@
+"""Proves the promise on the whole path: broker, receiver and writer as processes, killed, and every message once."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from commands.demo import broker as demo_broker
+from ingest.journal import Journal, Reader
+from lake.query import open_snapshot
+from schemas.steps import RECEIVE
+from tests.ingest.feeding import HOUR, NOW, check_balance, make_home, register, topic, z
+from tests.ingest.mqttside import publish
+
+ROOT = Path(__file__).parents[2]
+IDLE = "0.4"
+
+
+class Town:
+    """A home and its ingestion as an operator runs it."""
+
+    def __init__(self, path, url, more=""):  # noqa: D107
+        from catalog.store import Store  # noqa: PLC0415 - of this one use
+
+        self.home = make_home(path, broker=url, more=more)
+        store = Store.at(self.home.catalog)
+        register(store, *[(f"m{n}", "water_meter") for n in range(20)], ("c1", "waste_container"))
+        store.close()
+
+    def start(self, *, kill_at="", idle=IDLE, as_of=""):
+        command = [sys.executable, "-m", "drava", "--home", str(self.home.path)]
+        command += ["--as-of", as_of] if as_of else []
+        command += ["ingest", *(["--until-idle", idle] if idle else [])]
+        more = {"DRAVA_TEST_KILL_AT": kill_at} if kill_at else {}
+        return subprocess.Popen(command, cwd=ROOT, env=os.environ | more, stderr=subprocess.PIPE, text=True)
+
+    def run(self, **how):
+        """To its end; gives exit code and what was said."""
+        process = self.start(**how)
+        _, said = process.communicate(timeout=120)
+        return process.returncode, said
+
+    def subscribe(self):
+        """From now on the broker queues for us."""
+        code, said = self.run(idle="0.05")
+        assert code == 0, said
+
+    def sql(self, query):
+        with open_snapshot(self.home.path, limited=False) as lake:
+            return lake.execute(query).fetchall()
+
+    def check(self, readings):
+        """Each reading once, both sheets add up, nothing held."""
+        assert self.sql("SELECT count(*), count(DISTINCT seq), max(seq) FROM water_meter_revisions") == [
+            (readings, readings, readings - 1)
+        ]
+        with contextlib.closing(Journal(self.home.journal / "main")) as journal:
+            check_balance(self.home.path, journal.messages)
+        assert self.sql("SELECT count(*) FROM quarantine") == [(0,)]
+        Reader(self.home.journal / "main").verify()
+
+
+@pytest.fixture
+def town(tmp_path, broker):
+    return Town(tmp_path / "home", broker.url, more="[ingest]\nflush_rows = 100\nflush_seconds = 0.2\n")
+
+
+def readings(count, first=0):
+    start = NOW - 20 * HOUR
+    for n in range(first, first + count):
+        body = {"time": z(start + timedelta(milliseconds=n)), "seq": n, "volume_total_m3": n / 100}
+        yield topic(f"m{n % 20}"), body
+
+
+@pytest.mark.parametrize("step", [*RECEIVE, "files_written", "plan_written", "snapshot_made", "trimmed"])
+def test_killed_at_a_step_nothing_is_lost_nothing_is_twice(town, broker, step):
+    """Between fsync and acknowledgement the broker sends again; between plan and snapshot the plan goes on."""
+    town.subscribe()
+    publish(broker.port, readings(300))
+    code, _ = town.run(kill_at=step, idle="3" if step == "trimmed" else IDLE)
+    assert code != 0
+    publish(broker.port, readings(100, first=300))
+    code, said = town.run()
+    assert code == 0, said
+    town.check(400)
+
+
+def test_readings_without_a_time_killed_between_fsync_and_acknowledgement(town, broker):
+    town.subscribe()
+    publish(broker.port, ((topic(f"m{n}"), {"volume_total_m3": 10 + n}) for n in range(20)))
+    code, _ = town.run(kill_at="journalled")
+    assert code == -signal.SIGKILL
+    journalled, _ = Reader(town.home.journal / "main").waiting(0)
+    assert journalled
+    code, said = town.run()
+    assert code == 0, said
+    assert town.sql("SELECT count(*), count(DISTINCT device_id) FROM water_meter_revisions") == [(20, 20)]
+    assert town.sql("SELECT sum(duplicate) FROM balance") == [(journalled,)]
+
+
+def test_sigterm_drains_and_ends_cleanly(town, broker):
+    town.subscribe()
+    process = town.start(idle="")
+    publish(broker.port, readings(500))
+    wait_for(lambda: Reader(town.home.journal / "main").waiting(0)[0] >= 500)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    town.check(500)
+    _, said = town.run()
+    assert "received 0" in said, "what was acknowledged does not come again"
+
+
+def test_a_writer_that_dies_ends_ingestion_and_loses_nothing(town, broker):
+    town.subscribe()
+    process = town.start(idle="")
+    wait_for(lambda: psutil.Process(process.pid).children())
+    publish(broker.port, readings(200))
+    psutil.Process(process.pid).children()[0].kill()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "writer ended" in said
+    code, said = town.run()
+    assert code == 0, said
+    town.check(200)
+
+
+def test_a_receiver_that_dies_leaves_a_writer_that_finishes(town, broker):
+    town.subscribe()
+    process = town.start(idle="")
+    wait_for(lambda: psutil.Process(process.pid).children())
+    [writer] = psutil.Process(process.pid).children()
+    publish(broker.port, readings(200))
+    wait_for(lambda: Reader(town.home.journal / "main").waiting(0)[0] >= 200)
+    process.kill()
+    process.communicate(timeout=60)
+    writer.wait(60)
+    assert town.sql("SELECT count(*) FROM water_meter") == [(200,)]
+    town.check(200)
+
+
+def test_a_second_ingestion_of_one_journal_is_refused(town):
+    town.subscribe()
+    first = town.start(idle="")
+    wait_for(lambda: psutil.Process(first.pid).children())
+    code, said = town.run()
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=60)
+    assert code == 2
+    assert "another receiver" in said
+    assert "Traceback" not in said
+
+
+def test_a_full_disk_stops_acknowledgements_and_goes_on_by_itself(town, broker, tmp_path):
+    """thingsboard#11751, arc#224: the broker keeps what we cannot; nothing is dropped, the reason is told."""
+    town.subscribe()
+    publish(broker.port, readings(300))
+    settings = town.home.file.read_text()
+    town.home.file.write_text(settings.replace("[ingest]", f"[ingest]\nmin_free_mb = {10**9}"))
+    code, said = town.run()
+    assert code == 0
+    assert "disk is nearly full" in said
+    assert "acknowledged 0" in said
+    town.home.file.write_text(settings)
+    code, said = town.run()
+    assert code == 0, said
+    town.check(300)
+
+
+def test_poison_over_the_wire(town, broker):
+    """Decode and commit go on whatever comes; each message is on the sheet."""
+    town.subscribe()
+    bad = [b"", b"\0", b"[" * 100_000, b'{"volume_total_m3": 1e999}', b"\xff", b"{}", b"[" + b"{}," * 500 + b"{}]"]
+    sent = [(topic("m1"), body) for body in bad] + [
+        ("ptuj/../x/telemetry", b"1"),
+        ("ptuj/water_meter/x'y/telemetry", b"1"),
+    ]
+    publish(broker.port, [*sent, *readings(20)])
+    code, said = town.run()
+    assert code == 0, said
+    assert town.sql("SELECT count(*) FROM water_meter") == [(20,)]
+    with contextlib.closing(Journal(town.home.journal / "main")) as journal:
+        assert journal.messages == len(sent) + 20
+        check_balance(town.home.path, journal.messages)
+
+
+def test_an_upload_of_48_hours_killed_in_the_middle_of_its_commit(town, broker):
+    """arc#228: many partitions at once, and a crash between the first table and the others."""
+    town.subscribe()
+    start = NOW - timedelta(hours=50)
+    for first in (0, 96):
+        upload = [
+            {"time": z(start + timedelta(minutes=15 * n)), "seq": n, "volume_total_m3": n}
+            for n in range(first, first + 96)
+        ]
+        publish(broker.port, [(topic("m1"), upload)])
+    code, _ = town.run(kill_at="delta_first")
+    assert code != 0
+    assert town.run()[0] == 0
+    town.check(192)
+
+
+def hunt(town, broker, messages, kills, rounds):
+    """Publish while whatever runs is killed at random moments; gives how often each was."""
+    town.subscribe()
+    dice = random.Random(20260302)
+    publishing = threading.Thread(target=publish, args=(broker.port, readings(messages)))
+    publishing.start()
+    killed = {"receiver": 0, "writer": 0, "both": 0}
+    for number in range(kills):
+        process = town.start(idle="")
+        wait_for(lambda p=process: p.poll() is not None or psutil.Process(p.pid).children())
+        time.sleep(dice.uniform(0.3, rounds))  # the moment is the experiment
+        victim = ("receiver", "writer", "both")[number % 3]
+        children = psutil.Process(process.pid).children()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if victim != "receiver":
+                for child in children:
+                    child.kill()
+            if victim != "writer":
+                process.kill()
+        process.communicate(timeout=60)
+        killed[victim] += 1
+    publishing.join()
+    code, said = town.run(idle="2")
+    assert code == 0, said
+    town.check(messages)
+    return killed
+
+
+def test_killed_at_random_moments(tmp_path, broker):
+    town = Town(tmp_path / "home", broker.url, more="[ingest]\nflush_rows = 2000\nflush_seconds = 0.2\n")
+    hunt(town, broker, 20_000, 4, rounds=1.0)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_killed_ten_times_during_200_000_messages(tmp_path, broker):
+    town = Town(tmp_path / "home", broker.url, more="[ingest]\nflush_rows = 5000\nflush_seconds = 0.5\n")
+    killed = hunt(town, broker, 200_000, 10, rounds=2.5)
+    assert sum(killed.values()) == 10
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_killed_a_hundred_times_under_load(tmp_path, broker):
+    town = Town(tmp_path / "home", broker.url, more="[ingest]\nflush_rows = 2000\nflush_seconds = 0.2\n")
+    killed = hunt(town, broker, 500_000, 100, rounds=1.5)
+    assert sum(killed.values()) == 100
+
+
+@pytest.mark.soak
+def test_the_broker_is_restarted_under_load(tmp_path):
+    """A clean restart with its persistence: the session is found again by itself, everything arrives once."""
+    port = demo_broker.free_port()
+    town = Town(tmp_path / "home", f"mqtt://127.0.0.1:{port}", more="[ingest]\nflush_seconds = 0.2\n")
+    with demo_broker.running(tmp_path / "broker", port=port):
+        town.subscribe()
+    process, sent = town.start(idle=""), 0
+    for _ in range(3):
+        with demo_broker.running(tmp_path / "broker", port=port):
+            publish(port, readings(5000, first=sent))
+            sent += 5000
+    with demo_broker.running(tmp_path / "broker", port=port):
+        wait_for(lambda: process.poll() is None)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        assert town.run(idle="2")[0] == 0
+    town.check(sent)
+
+
+def wait_for(condition, seconds=60.0):
+    """Until something in another process has come true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
