@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import polars as pl
@@ -22,7 +23,8 @@ from schemas.errors import DravaError
 from schemas.vocabulary import Family
 
 DEVICE_NAMES = ("device_id", "device")
-TIME_NAMES = ("time", "observed_at")
+TIME_NAMES = ("time", "observed_at", "observed_at_utc")
+UTC_SUFFIX = "_utc"  # a column that says so, as those of our own exports for Excel, is in UTC
 MONTHS = (2000 * 12, 2100 * 12)  # beyond: together, at either end
 YES_NO = dict.fromkeys(("da", "yes", "true", "1"), "true") | dict.fromkeys(("ne", "no", "false", "0"), "false")
 
@@ -140,7 +142,7 @@ def messages(
 ) -> pl.DataFrame:
     """Rows as messages: topic, payload (JSON) and the month they belong to, as a number; order is kept."""
     device = pl.Series([what.only_device] * frame.height) if what.device is None else _names(frame[what.device])
-    time, month = _times(frame[what.time], zone)
+    time, month = _times(frame[what.time], ZoneInfo("UTC") if what.time.endswith(UTC_SUFFIX) else zone)
     parts: list[Any] = [pl.lit('{"time":'), time]
     for column in what.columns:
         token = _token(frame[column.source], column, what.family, marks.get(column.source))

@@ -115,6 +115,21 @@ def test_a_workbook_and_a_parquet_file_give_the_same(feed, tmp_path):
     assert stored(feed) == EXPECTED
 
 
+@pytest.mark.parametrize(
+    ("form", "name"), [("csv", "e.csv"), ("excel-csv", "e.csv"), ("xlsx", "e.xlsx"), ("parquet", "e.parquet")]
+)
+def test_what_was_exported_comes_back_as_the_same_readings(feed, tmp_path, form, name):
+    bring(feed, write(tmp_path, EXCEL), *NAMED)
+    options = ["--home", str(feed.home.path), "--as-of", NOW.isoformat(), "export", "water_meter", "--format", form]
+    done = CliRunner().invoke(app, [*options, "--purpose", "test", "--output", str(tmp_path / name)])
+    assert done.exit_code == 0, done.output
+    there = Feed(tmp_path / "there")
+    there.register(("w1", "water_meter"), ("w2", "water_meter"))
+    done = bring(there, tmp_path / name)
+    assert done.exit_code == 0, done.output
+    assert stored(there) == EXPECTED
+
+
 def test_keys_counts_and_states_of_other_families(feed, tmp_path):
     feed.register(("t1", "traffic_counter"), ("h1", "hydrant"))
     table = pl.DataFrame(
