@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -11,6 +12,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -29,10 +31,28 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _ported(url: str) -> str:
+    try:
+        port = urlsplit(url).port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("the port is a number from 1 to 65535")
+    return url
+
+
+def _filter(text: str) -> str:
+    levels = text.split("/")
+    wild = any(("+" in level or "#" in level) and len(level) > 1 for level in levels)
+    if not text or wild or "#" in levels[:-1]:
+        raise ValueError("a topic filter has + and # alone between slashes, # only at its end")
+    return text
+
+
 class Broker(Section):
     """Where the MQTT broker is and how we stand to it."""
 
-    url: Annotated[str, Field(pattern=r"^mqtts?://[^/\s]+$")] = "mqtt://127.0.0.1:1883"
+    url: Annotated[str, Field(pattern=r"^mqtts?://[^/\s]+$"), AfterValidator(_ported)] = "mqtt://127.0.0.1:1883"
     username: str = ""
     password_file: str = ""
     ca_file: str = ""
@@ -46,7 +66,7 @@ class Broker(Section):
 class Route(Section):
     """Messages whose topic matches `filter` are read by `codec`."""
 
-    filter: str
+    filter: Annotated[str, AfterValidator(_filter)]
     codec: str
 
 
@@ -161,6 +181,10 @@ def load(file: Path) -> Settings:
         return FromFile()
     except ValidationError as error:
         raise DravaError(_explain(error), f"Mend it in {file} or in the environment (DRAVA_…)") from None
+    except SettingsError as error:
+        raise DravaError(
+            f"a DRAVA_… variable cannot be read: {error}", "Lists and tables are written as JSON"
+        ) from None
     except ValueError as error:  # not TOML
         raise DravaError(f"{file} is not valid TOML: {error}", "Mend the line it names") from None
 
