@@ -23,6 +23,7 @@ from sqlalchemy import (
     event,
     select,
 )
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from schemas.errors import DravaError
 from schemas.settings import FORMAT
@@ -205,7 +206,14 @@ class Store:
     def at(cls, folder: Path) -> "Store":
         """Open the catalogue in this folder. Raises DravaError where its format is newer than this program."""
         store = cls(f"sqlite:///{folder / 'catalog.sqlite'}")
-        store.prepare()
+        try:
+            store.prepare()
+        except DatabaseError as error:
+            if isinstance(error, OperationalError):  # locked, not writable: its users know what that means for them
+                raise
+            raise DravaError(
+                f"the catalogue in {folder} cannot be used: {error.orig}", "Check the disk, or restore it from a backup"
+            ) from None
         return store
 
     def prepare(self) -> None:

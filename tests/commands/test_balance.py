@@ -125,5 +125,12 @@ def test_raw_messages_are_compared_over_the_days_on_which_they_are_kept(feed):
     assert balance(feed).exit_code == 0
 
 
+def test_who_may_read_the_published_files_alone_has_the_sheets_without_the_journals(feed, monkeypatch):
+    monkeypatch.setattr("commands.balance._may_write", lambda _: False)
+    found = json.loads(balance(feed, "--json").stdout)
+    assert found["adds_up"]
+    assert "journals" not in {check["name"] for check in found["checks"]}
+
+
 def test_a_wrong_day_is_wrong_use(feed):
     assert "not a date" in str(balance(feed, "--day", "yesterday").exception)

@@ -139,6 +139,15 @@ def test_a_newer_home_is_refused(feed):
     assert "has format 99" in done.stdout
 
 
+def test_a_catalogue_that_is_none(feed):
+    feed.store.close()
+    (feed.home.catalog / "catalog.sqlite").write_bytes(b"not a database at all" * 100)
+    done = doctor(feed)
+    assert done.exit_code == 1
+    assert "catalogue" in done.stdout
+    assert "restore it from a backup" in done.stdout
+
+
 def test_a_wrong_setting_is_named(feed):
     feed.home.file.write_text(feed.home.file.read_text() + "longest_outage = 3\n")
     done = doctor(feed)
