@@ -107,7 +107,8 @@ def list_entries(ctx: typer.Context, reason: Why = None, device: Device = None, 
         run,
         "SELECT reason, device_id, CAST(sum(count) AS BIGINT) AS count, min(first_at) AS first, max(last_at) AS last, "
         "arg_max(detail, last_at) AS detail, arg_max(message_hash, last_at) AS hash FROM quarantine "
-        "WHERE reason = coalesce(?, reason) AND (? IS NULL OR device_id = ?) GROUP BY ALL ORDER BY count DESC, reason, device_id",
+        "WHERE reason = coalesce(?, reason) AND (? IS NULL OR device_id = ?) "
+        "GROUP BY ALL ORDER BY count DESC, reason, device_id",
         [reason.value if reason else None, device, device],
     )
     for row in found:
