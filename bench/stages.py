@@ -6,7 +6,6 @@ Stages overlap where they wait for the disk in threads; `commit_from` is the who
 """
 
 import argparse
-import gc
 import json
 import tempfile
 import time
@@ -95,7 +94,6 @@ def costs(count: int, devices: int, days: int, batch: int) -> dict[str, float]:
             taken += counts["messages"]
         journal.close()
         store.close()
-        gc.unfreeze()  # DuckDB, where it is loaded, wants to count its own at exit
     return {name: round(seconds / taken * 1e6, 3) for name, seconds in spent.most_common()}
 
 

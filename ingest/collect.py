@@ -7,5 +7,4 @@ YOUNG = 100_000
 
 def rare_collections() -> None:
     """Collect seldom: by default every 700 new objects ask for a look at all the others, a third of decoding's time."""
-    gc.freeze()
     gc.set_threshold(YOUNG, 20, 50)
