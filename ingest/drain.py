@@ -21,6 +21,7 @@ from schemas.clock import micros
 from schemas.settings import Home
 
 RETRY_SECONDS = 1.0
+LOOK_SECONDS = 0.05
 LAST_TRIES = 30  # with nobody left to tell, a trouble that stays ends the process; the journal keeps the messages
 
 
@@ -55,6 +56,8 @@ class Drain:
             readable, _, _ = select.select([wake] if open_end else [], [], [], wait)
             if readable and not os.read(wake, 65536):
                 open_end = False
+            if readable and open_end:
+                time.sleep(LOOK_SECONDS)  # a trickle of messages wakes often: one look serves many of them
             try:
                 wait = self._step(everything=not open_end)
             except Exception as error:  # the outermost loop: the journal holds everything, whatever went wrong

@@ -14,6 +14,7 @@ from schemas.clock import micros
 from schemas.steps import reached
 
 RETRY_SECONDS = 1.0
+GATHER_SECONDS, GATHER_MESSAGES = 0.02, 256
 FULL = "the disk is nearly full: nothing is acknowledged until there is space (ingest.min_free_mb)"
 
 
@@ -40,6 +41,8 @@ class Receiver:
         self._room = room
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[int, Delivery]] = []
+        self._count = 0  # of messages waiting
+        self._gathering = False
         self._wake = threading.Condition()
         self._ending = False
         self._trim_to = 0
@@ -52,7 +55,9 @@ class Receiver:
         received_at = micros(self._clock())
         with self._wake:
             self._waiting.append((received_at, delivery))
-            self._wake.notify()
+            self._count += len(delivery.messages)
+            if not self._gathering or self._count >= GATHER_MESSAGES:
+                self._wake.notify()
 
     def trim(self, position: int) -> None:
         """Let the journal forget what is published up to this row."""
@@ -71,7 +76,9 @@ class Receiver:
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._waiting or self._trim_to or self._ending)
-                group, self._waiting = self._waiting, []
+                if self._waiting:
+                    self._gather()
+                group, self._waiting, self._count = self._waiting, [], 0
                 trim, self._trim_to = self._trim_to, 0
                 ending = self._ending
             if group and not self._write(group):
@@ -81,6 +88,12 @@ class Receiver:
                 reached("trimmed")
             if ending and not self._waiting:
                 return
+
+    def _gather(self) -> None:
+        """Let a trickle become a group: a sync for each message would cost more than all the rest."""
+        self._gathering = True
+        self._wake.wait_for(lambda: self._count >= GATHER_MESSAGES or self._ending, GATHER_SECONDS)
+        self._gathering = False
 
     def _write(self, group: list[tuple[int, Delivery]]) -> bool:
         """Journal a group, however long the disk refuses it. False when told to end first: nothing is acknowledged."""
