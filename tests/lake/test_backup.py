@@ -9,15 +9,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from catalog import plans
 from ingest.journal import Reader
+from ingest.run import WRITER
 from ingest.tail import copy_tail
 from lake import backup as room
 from lake import manifest as manifests
 from lake.backup import STEPS, prune
 from lake.maintain import checkpoint, compact_all
 from lake.restore import restore
+from lake.snapshot import find
 from lake.verify import verify
 from schemas.errors import DravaError
 from schemas.settings import Home
@@ -99,6 +102,28 @@ def test_only_what_is_new_is_copied(feed, tmp_path):
     assert first.copied_files + done.copied_files == len(data_files(tmp_path / "b"))
 
 
+def test_what_was_lost_in_the_folder_is_copied_again(feed, tmp_path):
+    backup(feed.lake, tmp_path / "b")
+    missing, short, *_ = sorted(data_files(tmp_path / "b"))
+    missing.unlink()
+    short.write_bytes(b"")
+    done = backup(feed.lake, tmp_path / "b")
+    assert done.copied_files == 2
+    assert list(manifests.damage(tmp_path / "b", done.manifest)) == []
+
+
+def test_what_no_snapshot_shows_is_not_in_the_backup(feed, tmp_path):
+    """A stranger's commit after the snapshot's version, and the snapshots before it."""
+    DeltaTable(feed.home.lake / "water_meter").delete()
+    backup(feed.lake, tmp_path / "b")
+    restore(tmp_path / "b", None, tmp_path / "new", clock)
+    again = reopen(tmp_path / "new")
+    assert verify(again.home, again.store).problems == []
+    assert readings(again)[0] == 3
+    assert plans.thin_snapshots(again.store, drop_before=2**62, thin_before=0) == []
+    assert find(again.home.path, "1").oldest_instead
+
+
 def test_a_compaction_during_the_backup_doubles_nothing(feed, tmp_path):
     """arc#930: inputs and output of a compaction in one backup, rows counted twice for ever."""
     started = []
@@ -147,6 +172,22 @@ def test_backups_while_commits_and_compactions_run(feed, tmp_path):
         again.commit()
         again.check()
         again.journal.close()
+
+
+@pytest.mark.parametrize("step", ["files_written", "plan_written", "delta_first", "delta_committed", "snapshot_made"])
+def test_a_commit_that_a_crash_interrupted_is_whole_in_the_backup(feed, tmp_path, step):
+    """Between two steps of a commit nothing belongs together: the backup completes it first, or does not see it."""
+    feed.say(topic("m1"), {"time": z(NOW - 20 * HOUR), "volume_total_m3": 500})
+    feed.journalled()
+    command = [sys.executable, "-c", WRITER, str(feed.home.path), str(feed.journal.folder), NOW.isoformat()]
+    how = {"cwd": ROOT, "env": os.environ | {"DRAVA_TEST_KILL_AT": step}, "stdin": subprocess.DEVNULL}
+    assert subprocess.run(command, check=False, **how).returncode == -signal.SIGKILL
+    backup(feed.lake, tmp_path / "b")
+    restore(tmp_path / "b", None, tmp_path / "new", clock)
+    again = reopen(tmp_path / "new")
+    assert verify(again.home, again.store, deep=True).problems == []
+    assert readings(again)[0] + again.commit()["stored"] == 4
+    again.check()
 
 
 BACKUP = """
