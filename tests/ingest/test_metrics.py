@@ -216,7 +216,8 @@ def test_state_of_a_run_is_shown(home: Path, broker: demo_broker.Broker) -> None
 def test_what_waits_is_shown_with_its_age(tmp_path: Path, broker: demo_broker.Broker) -> None:
     made = make_home(tmp_path / "home", broker.url, more="[ingest]\nflush_seconds = 3600\nmin_free_mb = 0\n")
     with ingesting(made.path) as run:
-        run.until(lambda seen: seen["drava_broker_connected"] == 1)
+        # what waits is known once the writer has said how far it is
+        run.until(lambda seen: seen["drava_broker_connected"] == 1 and "drava_lag_seconds" in seen)
         publish(broker.port, *[(topic("m1"), b"x" * 500)] * 3)
         seen = run.until(lambda seen: seen["drava_messages_acknowledged_total"] == 3)
         later = run.until(lambda now: now["drava_lag_seconds"] > seen["drava_lag_seconds"])
