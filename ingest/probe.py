@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import mqtt5
 
-from ingest.session import _password as password_of
-from ingest.session import _tls as tls_of
+from ingest.session import password as password_of
+from ingest.session import tls as tls_of
 from schemas.errors import DravaError
 from schemas.settings import Broker
 

@@ -251,8 +251,8 @@ class Session:
         self.ready = asyncio.Event()  # once subscribed
         self.subscribed = False  # now
         self.note: Callable[[str], None] = self.counters.notes.append
-        self._password = _password(broker, home)
-        self._tls = _tls(broker)
+        self._password = password(broker, home)
+        self._tls = tls(broker)
         self._stop = asyncio.Event()
         self._connection: Connection | None = None
         self._was_present = False
@@ -326,7 +326,8 @@ class Session:
         self._stop.set()
 
 
-def _password(broker: Broker, home: Path) -> bytes | None:
+def password(broker: Broker, home: Path) -> bytes | None:
+    """Read the password for the broker; None without a file. Raises DravaError where it cannot be read."""
     if not broker.password_file:
         return None
     path = home / broker.password_file
@@ -338,7 +339,8 @@ def _password(broker: Broker, home: Path) -> bytes | None:
         ) from None
 
 
-def _tls(broker: Broker) -> ssl.SSLContext | None:
+def tls(broker: Broker) -> ssl.SSLContext | None:
+    """Give the TLS context of an mqtts:// broker; None without TLS."""
     if not broker.url.startswith("mqtts://"):
         return None
     return ssl.create_default_context(cafile=broker.ca_file or None)
