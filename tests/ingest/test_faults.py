@@ -6,8 +6,8 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -213,8 +213,8 @@ def hunt(town, broker, messages, kills, rounds):
     """Publish while whatever runs is killed at random moments; gives how often each was."""
     town.subscribe()
     dice = random.Random(20260302)
-    publishing = threading.Thread(target=publish, args=(broker.port, readings(messages)))
-    publishing.start()
+    pool = ThreadPoolExecutor(1)
+    publishing = pool.submit(publish, broker.port, readings(messages))
     killed = {"receiver": 0, "writer": 0, "both": 0}
     for number in range(kills):
         process = town.start(idle="")
@@ -230,7 +230,8 @@ def hunt(town, broker, messages, kills, rounds):
                 process.kill()
         process.communicate(timeout=60)
         killed[victim] += 1
-    publishing.join()
+    publishing.result(600)
+    pool.shutdown()
     code, said = town.run(idle="2")
     assert code == 0, said
     town.check(messages)
