@@ -192,6 +192,9 @@ def thin_snapshots(store: Store, *, drop_before: int, thin_before: int) -> list[
         ]
         for number, _ in gone:
             db.execute(delete(snapshots).where(snapshots.c.id == number))
+        newest = select(func.max(plans.c.id)).scalar_subquery()  # the next plan's number follows from it
+        over = (plans.c.state == "published") & (plans.c.created_at < drop_before) & (plans.c.id < newest)
+        db.execute(delete(plans).where(over))
     return gone
 
 

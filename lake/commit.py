@@ -5,13 +5,10 @@ positions; the Delta logs are committed from the plan and synced; one catalogue 
 A crash before the plan leaves files that nothing names; a crash after it is rolled forward as written.
 """
 
-import fcntl
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -20,6 +17,7 @@ from catalog.plans import DataFile, Plan, Snapshot, TableChange
 from catalog.store import Store
 from lake.delta import Delta
 from lake.files import write_parquet
+from lake.lock import locked
 from lake.publish import Publisher
 from lake.tables import tables
 from schemas.clock import micros
@@ -48,7 +46,7 @@ class Lake:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the lake's lock: one writer at a time. A plan that a crash left behind is completed first."""
-        with _flock(self.home.lake / ".lock"):
+        with locked(self.home.lake / ".lock"):
             self._locked = True
             try:
                 self._catch_up()
@@ -156,13 +154,3 @@ def append_values(lake: Lake, values: pa.Table) -> int:
         day = lake.clock().astimezone(UTC).date().isoformat()
         snapshot = lake.commit("indicators", {"indicator_values": {day: values}})
         return snapshot.id
-
-
-@contextmanager
-def _flock(path: Path) -> Iterator[None]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)  # closing releases the lock

@@ -46,6 +46,7 @@ def write_parquet(table_folder: Path, name: str, day: str, rows: pa.Table, modif
             compression_level=1,
             use_dictionary=[f.name for f in rows.schema if pa.types.is_string(f.type) and f.name != "message_hash"],
             write_statistics=True,
+            write_page_checksum=True,  # `drava verify --deep` reads them: a flipped bit is found where it is
             row_group_size=131_072,
         )
         file.flush()
