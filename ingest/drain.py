@@ -18,10 +18,12 @@ from ingest.writer import Writer
 from lake.commit import Lake
 from lake.maintain import Keeper
 from schemas.clock import micros
+from schemas.errors import DravaError
 from schemas.settings import Home
 
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 0.05
+WRONG = 2
 LAST_TRIES = 30  # with nobody left to tell, a trouble that stays ends the process; the journal keeps the messages
 
 
@@ -39,6 +41,11 @@ class Drain:
         self.keeper = Keeper(self.lake)
         self.journal = Reader(journal)
         self.position = self.writer.position(self.journal)
+        if self.journal.last() < self.position:
+            raise DravaError(
+                f"the journal {journal} ends at row {self.journal.last()}, the catalogue has row {self.position} of it",
+                "It is older than the lake: restore both from the same backup, or move its folder away",
+            )
         self._recovered = False
         self._since: tuple[int, float] | None = None  # the position at which something began to wait, and when
 
@@ -127,7 +134,11 @@ def main(home: str, journal: str, as_of: str) -> None:
     rare_collections()
     moment = datetime.fromisoformat(as_of) if as_of else None
     clock: Callable[[], datetime] = (lambda: moment) if moment else _now
-    Drain(Home(Path(home)), Path(journal), clock, sys.stdout).run(sys.stdin.fileno())
+    try:
+        Drain(Home(Path(home)), Path(journal), clock, sys.stdout).run(sys.stdin.fileno())
+    except DravaError as error:
+        sys.stderr.write(f"drava: {error}\n")
+        sys.exit(WRONG)
 
 
 def _now() -> datetime:

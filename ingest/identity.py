@@ -35,6 +35,7 @@ class FamilyState:
         self.registers = [m.name for m in family.columns if m.kind == "cumulative"]
         self.by = ["device_id", *family.keys]
         self.version = -1  # of the table this state knows
+        self.files: set[Path] = set()  # that it has learnt from
         self._marks = pl.DataFrame(
             schema={**dict.fromkeys(self.by, pl.String), "_mark": pl.Int64}
             | {f"_last_{name}": pl.Float64 for name in self.registers}

@@ -11,6 +11,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -205,6 +206,13 @@ class Reader:
             finally:
                 db.close()
         return found
+
+    def last(self) -> int:
+        """Number of the newest row there was; the ones before may be gone."""
+        newest = _segments(self.folder)[-1]
+        with closing(_connect(newest, read_only=True)) as db:
+            found = db.execute("SELECT max(id) FROM rows").fetchone()[0]
+        return int(found) if found is not None else int(_info(newest, "first_row")) - 1
 
     def waiting(self, after: int) -> tuple[int, int | None]:
         """Messages after a row number, and when the oldest of them was received (µs)."""

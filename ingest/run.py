@@ -66,7 +66,9 @@ class Ingestion:
         receiver = Receiver(journal, self.clock, journalled=wake.up, room=self._room)
         settings = self.home.settings
         client_id = settings.broker.client_id or f"drava-{settings.municipality}-{journal.uuid[:12]}"
-        session = Session(settings.broker, client_id, filters(settings), receiver.take, self.home.path)
+        session = Session(
+            settings.broker, client_id, filters(settings), receiver.take, self.home.path, known=journal.messages > 0
+        )
         session.note = partial(self.say, event="broker", level="warning")
         look = partial(self._look, session, receiver, writer, journal.messages)
         endpoint = await self._serve(look, journal, writer)
@@ -79,10 +81,12 @@ class Ingestion:
             await asyncio.wait({running, watching, reports}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.progress.ending = True
-            session.stop()
-            await asyncio.gather(running, return_exceptions=True)
+            session.hold()  # journal, acknowledge, then leave: in this order nothing has to come again
             await asyncio.to_thread(receiver.close)
+            await asyncio.sleep(0)
+            session.stop()
             watching.cancel()
+            await asyncio.gather(running, watching, return_exceptions=True)
             wake.close()
             await writer.wait()
             await asyncio.gather(reports, return_exceptions=True)
@@ -92,7 +96,9 @@ class Ingestion:
             journal.close()
         if writer.returncode:
             raise DravaError("the writer ended on its own", "See the lines above; the journal keeps what came")
-        running.result()
+        for task in (running, reports, watching):
+            if not task.cancelled():
+                task.result()
         return self.progress
 
     async def _ready(self, reports: "asyncio.Task[None]") -> None:

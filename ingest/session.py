@@ -222,6 +222,12 @@ class Connection(asyncio.Protocol):
         self._reason = reason
         self.transport.abort()
 
+    def hold(self) -> None:
+        """Take nothing more; what was taken may still be acknowledged."""
+        self._paused = False
+        if self._open:
+            self.transport.pause_reading()
+
     async def leave(self) -> None:
         """Say good-bye; the session stays at the broker, which queues meanwhile.
 
@@ -240,9 +246,16 @@ class Session:
     """Stays connected until told to stop; hands every delivery to `sink`."""
 
     def __init__(
-        self, broker: Broker, client_id: str, filters: Sequence[str], sink: Callable[[Delivery], None], home: Path
+        self,
+        broker: Broker,
+        client_id: str,
+        filters: Sequence[str],
+        sink: Callable[[Delivery], None],
+        home: Path,
+        *,
+        known: bool = False,
     ) -> None:
-        """Nothing is opened before `run`."""
+        """Nothing is opened before `run`. `known`: the broker should remember us from an earlier run."""
         self.broker = broker
         self.client_id = client_id
         self.filters = list(filters)
@@ -255,7 +268,7 @@ class Session:
         self._tls = tls(broker)
         self._stop = asyncio.Event()
         self._connection: Connection | None = None
-        self._was_present = False
+        self._was_present = known
 
     async def run(self) -> None:
         """Connect, and connect again when the connection ends, until `stop`. Raises DravaError if that is in vain."""
@@ -320,6 +333,11 @@ class Session:
         if self._was_present and not present:
             self.note("the broker has forgotten our session: what was published since the last connection may be lost")
         self._was_present = True
+
+    def hold(self) -> None:
+        """Take nothing more, so that all that was taken can be acknowledged before `stop`."""
+        if self._connection is not None:
+            self._connection.hold()
 
     def stop(self) -> None:
         """End `run` soon, without unsubscribing."""

@@ -184,7 +184,9 @@ class Writer:
         published = (self.lake.snapshot.versions if self.lake.snapshot else {}).get(name, -1)
         if state.version != published:  # the first time, or another process has written
             delta = self.lake.tables[name]
-            state.load(delta.paths(delta.files()))
+            there = delta.paths(delta.files())
+            state.load([path for path in there if path not in state.files])  # after a compaction: its one new file
+            state.files = set(there)
             state.version = published
         return state
 

@@ -60,10 +60,21 @@ class Lake:
         if unfinished is not None or newest != self.snapshot:
             for table in self.tables.values():
                 table.reopen()
+            self._check_age()
             self.snapshot = newest
         if unfinished is not None:
             self._roll_forward(unfinished)
         self._publisher.refresh(self.snapshot)
+
+    def _check_age(self) -> None:
+        """Refuse a catalogue older than its tables: they would take its new plans for old ones and skip them."""
+        last = plans.next_id(self.store) - 1
+        for name, table in self.tables.items():
+            if (found := table.newest_plan()) > last:
+                raise DravaError(
+                    f"table {name} holds plan {found}, the catalogue knows {last}: it is older than the lake",
+                    "Restore catalogue and lake from the same backup (drava restore)",
+                )
 
     def commit(
         self,

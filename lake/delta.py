@@ -49,6 +49,12 @@ class Delta:
         sync_folder(self.folder)
         sync_folder(self.folder.parent)
 
+    def newest_plan(self) -> int:
+        """The plan that changed the table last; 0 where none has."""
+        if not DeltaTable.is_deltatable(str(self.folder)):
+            return 0
+        return self._opened().transaction_version(APP) or 0
+
     def version(self) -> int:
         """The newest version of the table."""
         return self._opened().version()
