@@ -136,10 +136,12 @@ def main() -> None:
         with ingesting(home) as (process, gauge):
             time.sleep(3)
             family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-            before = sum(sum(p.cpu_times()[:2]) for p in family)
+            each = [sum(p.cpu_times()[:2]) for p in family]
+            before = sum(each)
             began = time.perf_counter()
             publish(messages(asked.rate, asked.seconds), url=broker.url, client_id="live", window=2000)
             took = time.perf_counter() - began
+            each = [sum(p.cpu_times()[:2]) - was for p, was in zip(family, each, strict=True)]
             busy = sum(sum(p.cpu_times()[:2]) for p in family) - before
             before = sum(sum(p.cpu_times()[:2]) for p in family)
             time.sleep(20)
@@ -149,6 +151,7 @@ def main() -> None:
         percentiles("publish to our acknowledgement", tap.delays)
         percentiles("publish to visible in SQL", visible(home))
         print(f"CPU {busy / took * 100:.1f} % of a core while live, {idle * 100:.2f} % just after")
+        print(f"receiver and writer {[round(c / took * 100, 1) for c in each]}")
         print(f"peak {peak:.0f} MB {[round(s) for s in single]}")
 
 

@@ -22,7 +22,7 @@ from schemas.errors import DravaError
 from schemas.settings import Home
 
 RETRY_SECONDS = 1.0
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.2
 WRONG = 2
 LAST_TRIES = 30  # with nobody left to tell, a trouble that stays ends the process; the journal keeps the messages
 

@@ -14,7 +14,7 @@ from schemas.clock import micros
 from schemas.steps import reached
 
 RETRY_SECONDS = 1.0
-GATHER_SECONDS, GATHER_MESSAGES = 0.02, 256
+GATHER_SECONDS, GATHER_MESSAGES = 0.04, 256
 FULL = "the disk is nearly full: nothing is acknowledged until there is space (ingest.min_free_mb)"
 
 
