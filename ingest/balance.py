@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from ingest.decode import WHOLE, Batch, Refusal
+from ingest.normalise import DAY_US
 from lake.tables import BALANCE, MESSAGE_COUNTS, READING_COUNTS
 from schemas.errors import DravaError
 
 BY = ["day", "device_id", "gateway"]
+_PLACE = ["_day", "_device", "gateway"]  # the same as numbers: what is grouped row by row
 _READING_STATES = READING_COUNTS[1:]
 
 
@@ -35,17 +37,19 @@ def count(
     states.append(_frame(elements, "readings_quarantined"))
     found = pl.concat(states)
     counted = (
-        _with_place(batch, found, names)
-        .group_by(BY)
+        _with_place(batch, found)
+        .group_by(_PLACE)
         .agg(pl.len().alias("readings"), *((pl.col("state") == state).sum().alias(state) for state in _READING_STATES))
     )
-    messages = _messages(batch, refused, found, names)
+    messages = _messages(batch, refused, found)
     whole = (
         pl.concat([messages, counted], how="diagonal")
-        .group_by(BY)
+        .group_by(_PLACE)
         .agg(pl.col(name).fill_null(0).sum().cast(pl.Int64) for name in (*MESSAGE_COUNTS, *READING_COUNTS))
     )
-    return whole.select(*BALANCE.names, "day").sort(BY)
+    day = pl.col("_day").cast(pl.Date).cast(pl.String).alias("day")
+    device = pl.col("_device").replace_strict(list(names), list(names.values()), default=None, return_dtype=pl.String)
+    return whole.with_columns(day, device.alias("device_id")).select(*BALANCE.names, "day").sort(BY)
 
 
 def check(rows: pl.DataFrame, received: int | None = None) -> None:
@@ -66,7 +70,7 @@ def _frame(pairs: list[tuple[int, int | None]], state: str) -> pl.DataFrame:
     return frame.with_columns(pl.lit(state).alias("state"))
 
 
-def _messages(batch: Batch, refused: list[Refusal], readings: pl.DataFrame, names: Mapping[int, str]) -> pl.DataFrame:
+def _messages(batch: Batch, refused: list[Refusal], readings: pl.DataFrame) -> pl.DataFrame:
     whole = [(r.message, r.device.num if r.device else None) for r in refused if r.element == WHOLE]
     kept = [(number, device.num if device else None) for number, device in batch.housekeeping]
     decoded = readings.unique("_message", keep="first").with_columns(pl.lit("decoded").alias("state"))
@@ -74,25 +78,21 @@ def _messages(batch: Batch, refused: list[Refusal], readings: pl.DataFrame, name
         "_message", keep="first", maintain_order=True
     )
     return (
-        _with_place(batch, listed, names, of_message=True)
-        .group_by(BY)
+        _with_place(batch, listed, of_message=True)
+        .group_by(_PLACE)
         .agg(
             pl.len().alias("received"), *((pl.col("state") == state).sum().alias(state) for state in MESSAGE_COUNTS[1:])
         )
     )
 
 
-def _with_place(
-    batch: Batch, frame: pl.DataFrame, names: Mapping[int, str], *, of_message: bool = False
-) -> pl.DataFrame:
-    """Add day, device_id and gateway. A gateway's message is no device's; its readings are their devices'."""
+def _with_place(batch: Batch, frame: pl.DataFrame, *, of_message: bool = False) -> pl.DataFrame:
+    """Add the day received and the gateway. A gateway's message is no device's; its readings are their devices'."""
     received = pl.Series(batch.messages["received_at"].cast("int64")).gather(frame["_message"])
-    day = pl.from_epoch(received, "us").dt.date().cast(pl.String).alias("day")
-    device = frame["_device"].replace_strict(list(names), list(names.values()), default=None, return_dtype=pl.String)
-    gateway = _gateways(batch, frame)
+    frame = frame.with_columns((received // DAY_US).cast(pl.Int32).alias("_day"), _gateways(batch, frame))
     if of_message:
-        device = pl.select(pl.when(gateway.is_null()).then(device)).to_series()
-    return frame.with_columns(day, device.alias("device_id"), gateway)
+        frame = frame.with_columns(pl.when(pl.col("gateway").is_null()).then("_device"))
+    return frame
 
 
 def _gateways(batch: Batch, frame: pl.DataFrame) -> pl.Series:
