@@ -156,11 +156,11 @@ class JournalPosition:
 def position(store: Store, uuid: str) -> JournalPosition:
     """Where a journal stands; a new journal is registered and gets its number."""
     with store.begin() as db:
-        row = db.execute(select(journals).where(journals.c.uuid == uuid)).first()
+        known = select(journals).where(journals.c.uuid == uuid)
+        row = db.execute(known).first()
         if row is None:
-            made = db.execute(insert(journals).values(uuid=uuid, position=0, messages=0))
-            key = made.inserted_primary_key
-            return JournalPosition(int(key[0]) if key else 0, 0, 0)
+            _add(db, journals, uuid=uuid, position=0, messages=0)  # two writers may meet a new journal at once
+            row = db.execute(known).one()
         return JournalPosition(row.num, row.position, row.messages)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from catalog.plans import DataFile, TableChange
@@ -53,7 +53,10 @@ class Delta:
         """The plan that changed the table last; 0 where none has."""
         if not DeltaTable.is_deltatable(str(self.folder)):
             return 0
-        return self._opened().transaction_version(APP) or 0
+        try:
+            return self._opened().transaction_version(APP) or 0
+        except DeltaError:  # a damaged log: a change fails at it, and `drava doctor` names it
+            return 0
 
     def version(self) -> int:
         """The newest version of the table."""
