@@ -18,8 +18,8 @@ from schemas.clock import micros
 
 HOT_FILES = 48  # a day with so many small files is compacted while it fills
 COLD_FILES = 8  # and with so many when there is nothing else to do
-SMALL_ROWS = 250_000  # larger files, and those of more than half of BYTES_AT_ONCE, are left alone
-ROWS_AT_ONCE, BYTES_AT_ONCE = 400_000, 12 * 2**20  # bounds the memory of a compaction
+SMALL_ROWS = 100_000  # larger files are left alone
+ROWS_AT_ONCE, BYTES_AT_ONCE = 200_000, 6 * 2**20  # bounds the memory of a compaction
 CHECKPOINT_COMMITS = 100
 KEEP_SNAPSHOTS = timedelta(days=14)
 KEEP_EVERY_SNAPSHOT = timedelta(days=1)  # older ones are thinned to one an hour
