@@ -190,7 +190,7 @@ class Reader:
         self.uuid = _info(files[-1], "uuid")
 
     def read(self, after: int, messages: int) -> list[Row]:
-        """Rows after a row number, oldest first, until `messages` messages or READ_BYTES are there; one at least."""
+        """Rows after a row number, oldest first, at most `messages` messages or about READ_BYTES; one at least."""
         found: list[Row] = []
         count = size = 0
         for file in self._from(after):
@@ -198,6 +198,8 @@ class Reader:
             try:
                 rows = db.execute("SELECT id, first, messages, body FROM rows WHERE id > ? ORDER BY id", (after,))
                 for number, first, several, body in rows:
+                    if found and count + several > messages:  # more than asked for costs memory further on
+                        return found
                     batch = pa.ipc.open_stream(body).read_next_batch()
                     found.append(Row(number, first, several, batch))
                     count, size = count + several, size + batch.nbytes
