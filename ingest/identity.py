@@ -4,104 +4,60 @@ Identity is (device, keys, observed_at) without the value. The same reading agai
 measures completes the reading; another value of the same measure revises it. Rows are only ever appended: the view
 puts a reading together from its rows in the order (seq, received_at, message_id), whatever order they arrived in.
 
-One high-water time per device and key tells most readings to be new without looking; it may only err high. The rest is
+One high-water time per device and key (`ingest.state`) tells most readings to be new without looking. The rest is
 looked up in the published files of its day.
 """
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ingest.normalise import flag
-from lake.tables import columns
+from ingest.state import FamilyState, Files, scan_files
 from schemas.quality import Test
 from schemas.vocabulary import Family
 
 STORED, COMPLETED, REVISED, DUPLICATE = "stored", "completed", "revised", "duplicate"
 HOUR_US = 3_600_000_000
-LOAD_FILES = 256
-
-Files = Callable[[Sequence[str]], list[Path]]  # UTC days -> live files of the family's table
-
-
-class FamilyState:
-    """What the writer remembers of one family: a mark per device and key, the last registers there."""
-
-    def __init__(self, family: Family) -> None:
-        """Start empty; `load` or `learn` fill it."""
-        self.family = family
-        self.registers = [m.name for m in family.columns if m.kind == "cumulative"]
-        self.by = ["device_id", *family.keys]
-        self.version = -1  # of the table this state knows
-        self.files: set[Path] = set()  # that it has learnt from
-        self._marks = pl.DataFrame(
-            schema={**dict.fromkeys(self.by, pl.String), "_mark": pl.Int64}
-            | {f"_last_{name}": pl.Float64 for name in self.registers}
-        )
-
-    def learn(self, rows: pl.DataFrame) -> None:
-        """Take in rows that are about to be, or are, published: columns by, observed_at (µs), registers."""
-        if not rows.height:
-            return
-        fresh = rows.select(
-            *self.by,
-            pl.col("observed_at").alias("_mark"),
-            *(pl.col(name).cast(pl.Float64).alias(f"_last_{name}") for name in self.registers),
-        )
-        both = pl.concat([self._marks, fresh])
-        self._marks = both.group_by(self.by).agg(
-            pl.col("_mark").max(),
-            *(
-                pl.col(f"_last_{n}")
-                .filter(pl.col(f"_last_{n}").is_not_null())
-                .sort_by(pl.col("_mark").filter(pl.col(f"_last_{n}").is_not_null()), maintain_order=True)
-                .last()
-                for n in self.registers
-            ),
-        )
-
-    def load(self, files: Sequence[Path]) -> None:
-        """Learn from published files, some at a time so that memory stays small."""
-        for start in range(0, len(files), LOAD_FILES):
-            scan = _scan(self.family, files[start : start + LOAD_FILES])
-            time = pl.col("observed_at").dt.epoch("us")
-            last = [
-                pl.col(name)
-                .drop_nulls()
-                .sort_by(time.filter(pl.col(name).is_not_null()), pl.col("revision").filter(pl.col(name).is_not_null()))
-                .last()
-                for name in self.registers
-            ]
-            self.learn(scan.group_by(self.by).agg(time.max(), *last).collect())
-
-    def marked(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Add _mark and the last registers to rows; order is kept."""
-        return rows.join(self._marks, on=self.by, how="left", maintain_order="left")
 
 
 def judge(state: FamilyState, rows: pl.DataFrame, files: Files) -> pl.DataFrame:
-    """Add `status` and `revision` to normalised rows of one family, sorted by device, keys and time.
+    """Add `status` and `revision` to normalised rows of one family, sorted by series and time.
 
     Returns all rows; those with status `duplicate` are not to be stored.
     """
-    identity = [*state.by, "observed_at"]
-    # elements of one array that differ in nothing else stay in their order: the later one is the later word
-    by = [*identity, "seq", "received_at", "message_id"]
-    rows = state.marked(rows).sort(by, nulls_last=False, maintain_order=True)
-    rows = rows.with_row_index("_row")
-    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in identity).fill_null(value=False)
-    again = same | same.shift(-1, fill_value=False)
-    late = (pl.col("observed_at") <= pl.col("_mark")).fill_null(value=False)
-    resent = (pl.col("time_source") == "broker") & pl.col("duplicate")
-    rows = rows.with_columns(again.alias("_again"), late.alias("_late"), resent.alias("_resent"))
-    doubtful = rows.filter(pl.col("_again") | pl.col("_late") | pl.col("_resent"))
-    rows = rows.with_columns(pl.lit(STORED).alias("status"), pl.lit(0, pl.Int16).alias("revision"))
-    if doubtful.height:
+    rows, again = _ordered(state.marked(rows))
+    late = (rows["observed_at"] <= rows["_mark"]).fill_null(value=False)
+    resent = (rows["time_source"] == "broker") & rows["duplicate"]
+    rows = rows.with_columns(
+        late.alias("_late"), resent.alias("_resent"), status=pl.lit(STORED), revision=pl.lit(0, pl.Int16)
+    )
+    doubt = again | late | resent
+    if doubt.any():
+        rows = rows.with_row_index("_row")
         placed = rows.filter(pl.col("time_source") == "broker")
-        rows = rows.update(_judged(state, doubtful, placed, files), on="_row", how="left")
+        rows = rows.update(_judged(state, rows.filter(doubt), placed, files), on="_row", how="left")
     return _continuous(state, rows)
+
+
+def _ordered(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Rows by series, time and the order of several words about one reading; and which share their identity."""
+    rows = rows.sort("_series", maintain_order=True)  # cheap, and enough where devices speak in order of time
+    series, time = rows["_series"], rows["observed_at"]
+    follows = (series == series.shift(1)).fill_null(value=False)
+    if (time > time.shift(1))[1:].filter(follows[1:]).all():
+        return rows, pl.repeat(value=False, n=rows.height, eager=True)
+    # elements of one array that differ in nothing else stay in their order: the later one is the later word
+    rows = rows.sort(
+        "_series", "observed_at", "seq", "received_at", "message_id", nulls_last=False, maintain_order=True
+    )
+    same = rows.select(
+        ((pl.col("_series") == pl.col("_series").shift(1)) & (pl.col("observed_at") == pl.col("observed_at").shift(1)))
+        .fill_null(value=False)
+        .alias("same")
+    )["same"]
+    return rows, same | same.shift(-1, fill_value=False)
 
 
 def _judged(state: FamilyState, doubtful: pl.DataFrame, placed: pl.DataFrame, files: Files) -> pl.DataFrame:
@@ -145,16 +101,6 @@ def _look_up(state: FamilyState, doubtful: pl.DataFrame, files: Files) -> pl.Dat
     return pl.concat(found)
 
 
-def _scan(family: Family, files: Sequence[Path]) -> pl.LazyFrame:
-    return pl.scan_parquet(
-        list(files),
-        schema=columns(family.name),
-        missing_columns="insert",
-        extra_columns="ignore",
-        hive_partitioning=False,
-    )
-
-
 def _of_day(family: Family, paths: list[Path], part: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
     devices = part["device_id"].unique()
     low, high = part["observed_at"].min(), part["observed_at"].max()
@@ -162,7 +108,7 @@ def _of_day(family: Family, paths: list[Path], part: pl.DataFrame, schema: dict[
     time = pl.col("observed_at").dt.epoch("us")
     near = time.is_between(int(low) - HOUR_US, int(high))  # type: ignore[arg-type] # µs
     return (
-        _scan(family, paths)
+        scan_files(family, paths)
         .select(schema.keys())
         .filter(pl.col("device_id").is_in(devices.implode()) & near)
         .with_columns(time, pl.col("received_at").dt.epoch("us"))
@@ -226,14 +172,22 @@ def _continuous(state: FamilyState, rows: pl.DataFrame) -> pl.DataFrame:
     """Flag registers that went down against the reading before, for readings that arrive in order."""
     if not state.registers:
         return rows
+    row = pl.int_range(pl.len())
+    begins = pl.when((pl.col("_series") != pl.col("_series").shift(1)).fill_null(value=True)).then(row).forward_fill()
     told = (pl.col("status") != DUPLICATE) & (pl.col("observed_at") >= pl.col("_mark")).fill_null(value=True)
     fresh = (pl.col("status") == STORED) & ~pl.col("_late")
     down = []
     for name in state.registers:
-        value = pl.when(told).then(pl.col(name).cast(pl.Float64)).otherwise(None)
+        if rows[name].null_count() == rows.height:
+            continue
+        value = pl.col(name).cast(pl.Float64)
         # the last one that was told, in this batch or before it: the same answer however messages fall into batches
-        before = pl.coalesce(value.forward_fill().shift(1).over(state.by), f"_last_{name}")
-        down.append((value < before).fill_null(value=False))
-    tests = pl.when(fresh & pl.any_horizontal(down)).then(int(Test.MONOTONIC)).otherwise(0)
+        before = pl.when(told & value.is_not_null()).then(row).forward_fill().shift(1)
+        known = pl.when(before >= begins).then(value.gather(before)).otherwise(f"_last_{name}")
+        down.append((value < known).fill_null(value=False))
+    fell = rows.select(fell=fresh & pl.any_horizontal(down))["fell"] if down else None
+    if fell is None or not fell.any():
+        return rows
+    tests = pl.when(fell).then(int(Test.MONOTONIC)).otherwise(0)
     rows = rows.with_columns((pl.col("quality_tests") | tests).cast(pl.Int32))
     return rows.with_columns(flag(pl.col("quality_tests")).alias("quality"))

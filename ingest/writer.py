@@ -14,11 +14,12 @@ from catalog import registry as registry_tables
 from catalog.store import Store
 from ingest import balance
 from ingest.decode import WHOLE, Batch, Refusal, decode, with_ids
-from ingest.identity import DUPLICATE, STORED, FamilyState, judge
+from ingest.identity import DUPLICATE, STORED, judge
 from ingest.journal import Reader, Row
 from ingest.known import Known
 from ingest.normalise import DAY_US, Normalised, normalise
 from ingest.route import Router
+from ingest.state import FamilyState
 from lake.commit import Days, Lake
 from lake.tables import MESSAGE_COUNTS, QUARANTINE, RAW_MESSAGES, READING_COUNTS, family_schema
 from schemas.clock import micros

@@ -1,0 +1,115 @@
+"""What the writer remembers of a family's series: for each device and key the newest time and the last registers.
+
+Every series has a number, and what is remembered stands in columns at that number: a batch is looked up and learnt by
+gathering and scattering whole numbers. A mark may only err high.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from lake.tables import columns
+from schemas.vocabulary import Family
+
+LOAD_FILES = 256
+
+Files = Callable[[Sequence[str]], list[Path]]  # UTC days -> live files of the family's table
+
+
+class FamilyState:
+    """The series of one family, each with its mark (µs) and the last value of each register there."""
+
+    def __init__(self, family: Family) -> None:
+        """Start empty; `load` or `learn` fill it."""
+        self.family = family
+        self.registers = [m.name for m in family.columns if m.kind == "cumulative"]
+        self.by = ["device_id", *family.keys]
+        self.version = -1  # of the table this state knows
+        self.files: set[Path] = set()  # that it has learnt from
+        self._series = pl.DataFrame(schema={**dict.fromkeys(self.by, pl.String), "_series": pl.UInt32})
+        self._of_device = pl.Series("_series", [], pl.UInt32)  # by registry number, where a device is one series
+        self._mark = pl.Series("_mark", [], pl.Int64)
+        self._last = {name: pl.Series(f"_last_{name}", [], pl.Float64) for name in self.registers}
+
+    def marked(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add _series, _mark and _last_<register> to rows with _device, device_id and keys; their order is kept."""
+        series = self._numbers(rows)
+        last = (values.gather(series) for values in self._last.values())
+        return rows.with_columns(series, self._mark.gather(series), *last)
+
+    def learn(self, rows: pl.DataFrame) -> None:
+        """Take in rows that are, or are about to be, published: _series, observed_at (µs), registers.
+
+        They are ordered by series and time.
+        """
+        if not rows.height:
+            return
+        marks = self._mark.gather(rows["_series"])
+        for name, known in self._last.items():
+            told = rows.select("_series", "observed_at", value=pl.col(name).cast(pl.Float64), mark=marks)
+            told = _newest(told.filter(pl.col("value").is_not_null() & _at_least(pl.col("mark"))))
+            self._last[name] = known.scatter(told["_series"], told["value"])
+        newest = _newest(rows.select("_series", "observed_at", mark=marks).filter(_at_least(pl.col("mark"))))
+        self._mark = self._mark.scatter(newest["_series"], newest["observed_at"])
+
+    def load(self, files: Sequence[Path]) -> None:
+        """Learn from published files, some at a time so that memory stays small."""
+        for start in range(0, len(files), LOAD_FILES):
+            scan = scan_files(self.family, files[start : start + LOAD_FILES])
+            time = pl.col("observed_at").dt.epoch("us")
+            last = [
+                pl.col(name)
+                .drop_nulls()
+                .sort_by(time.filter(pl.col(name).is_not_null()), pl.col("revision").filter(pl.col(name).is_not_null()))
+                .last()
+                for name in self.registers
+            ]
+            found = scan.group_by(self.by).agg(time.max(), *last).collect()
+            self.learn(found.with_columns(self._numbered(found)))
+
+    def _numbers(self, rows: pl.DataFrame) -> pl.Series:
+        """The number of each row's series; those met for the first time get one."""
+        if self.family.keys:
+            return self._numbered(rows)
+        devices = rows["_device"]
+        size = int(devices.max()) + 1  # type: ignore[arg-type] # whole numbers
+        if size > self._of_device.len():
+            self._of_device = self._of_device.extend_constant(None, size - self._of_device.len())
+        if self._of_device.gather(devices).has_nulls():
+            fresh = rows.select("_device", "device_id").unique("_device")
+            self._of_device = self._of_device.scatter(fresh["_device"], self._numbered(fresh))
+        return self._of_device.gather(devices)
+
+    def _numbered(self, rows: pl.DataFrame) -> pl.Series:
+        found = rows.select(self.by).join(self._series, on=self.by, how="left", maintain_order="left")
+        fresh = found.filter(pl.col("_series").is_null()).select(self.by).unique(maintain_order=True)
+        if not fresh.height:
+            return found["_series"]
+        self._series = pl.concat(
+            [self._series, fresh.with_row_index("_series", self._mark.len()).select(*self.by, "_series")]
+        )
+        self._mark = self._mark.extend_constant(None, fresh.height)
+        self._last = {name: values.extend_constant(None, fresh.height) for name, values in self._last.items()}
+        return self._numbered(rows)
+
+
+def _at_least(mark: pl.Expr) -> pl.Expr:
+    return mark.is_null() | (pl.col("observed_at") >= mark)
+
+
+def _newest(rows: pl.DataFrame) -> pl.DataFrame:
+    """The last row of each series."""
+    series = rows["_series"]
+    return rows.filter((series != series.shift(-1)).fill_null(value=True))
+
+
+def scan_files(family: Family, files: Sequence[Path]) -> pl.LazyFrame:
+    """Published files of a family, older ones without a newer column."""
+    return pl.scan_parquet(
+        list(files),
+        schema=columns(family.name),
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
+    )
