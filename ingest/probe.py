@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import mqtt5
 
-from ingest.session import password as password_of
-from ingest.session import tls as tls_of
+from ingest.credentials import failure
+from ingest.credentials import password as password_of
+from ingest.credentials import tls as tls_of
 from schemas.errors import DravaError
 from schemas.settings import Broker
 
@@ -34,7 +35,7 @@ def probe(broker: Broker, home: Path) -> Limits:
     Raises DravaError where the broker does not answer, is no MQTT 5 broker or refuses us.
     """
     place = urlsplit(broker.url)
-    context = tls_of(broker)
+    context = tls_of(broker, home)
     port = place.port or (TLS_PORT if context else PLAIN_PORT)
     hello = mqtt5.ConnectPacket(
         f"drava-doctor-{secrets.token_hex(6)}",
@@ -52,8 +53,9 @@ def probe(broker: Broker, home: Path) -> Limits:
             answer = _answer(stream)
             stream.sendall(mqtt5.DisconnectPacket(session_expiry_interval=0).write())  # forget this session at once
     except OSError as error:
+        what, hint = failure(error)
         raise DravaError(
-            f"the broker {broker.url} does not answer: {error.strerror or error}", "Start it, or correct broker.url"
+            f"the broker {broker.url} does not answer: {what}", hint or "Start it, or correct broker.url"
         ) from None
     if answer.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
         raise DravaError(

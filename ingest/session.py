@@ -7,7 +7,6 @@ that are not journalled yet: nothing in memory grows without end.
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 import mqtt5
 
+from ingest.credentials import failure, password, tls
 from schemas.errors import DravaError
 from schemas.settings import Broker
 
@@ -265,7 +265,7 @@ class Session:
         self.subscribed = False  # now
         self.note: Callable[[str], None] = self.counters.notes.append
         self._password = password(broker, home)
-        self._tls = tls(broker)
+        self._tls = tls(broker, home)
         self._stop = asyncio.Event()
         self._connection: Connection | None = None
         self._was_present = known
@@ -307,7 +307,7 @@ class Session:
         try:
             _, connection = await loop.create_connection(make, place.hostname or "127.0.0.1", port, ssl=self._tls)
         except OSError as error:
-            return str(error), False
+            return "; ".join(filter(None, failure(error))), False
         self._connection = connection
         stopping: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
         try:
@@ -342,23 +342,3 @@ class Session:
     def stop(self) -> None:
         """End `run` soon, without unsubscribing."""
         self._stop.set()
-
-
-def password(broker: Broker, home: Path) -> bytes | None:
-    """Read the password for the broker; None without a file. Raises DravaError where it cannot be read."""
-    if not broker.password_file:
-        return None
-    path = home / broker.password_file
-    try:
-        return path.read_text().strip().encode()
-    except OSError as error:
-        raise DravaError(
-            f"broker.password_file {path} cannot be read: {error.strerror}", "Write the password there"
-        ) from None
-
-
-def tls(broker: Broker) -> ssl.SSLContext | None:
-    """Give the TLS context of an mqtts:// broker; None without TLS."""
-    if not broker.url.startswith("mqtts://"):
-        return None
-    return ssl.create_default_context(cafile=broker.ca_file or None)
