@@ -53,7 +53,7 @@ class City:
         Columns: device_id, keys, observed_at (UTC), and all measures of the family (null where never sent).
         """
         description = families()[family]
-        series = self._series[family]
+        series = self._series.get(family, [])
         rows = [(one, len(one.times)) for one in series]
         columns: dict[str, pa.Array] = {
             "device_id": pa.array([one.device_id for one, n in rows for _ in range(n)], pa.string())

@@ -20,6 +20,7 @@ from schemas.vocabulary import families, measures
 
 START = datetime(2026, 10, 10, 22, tzinfo=UTC)  # local midnight; summer time ends in the third week
 LOCAL = ZoneInfo("Europe/Ljubljana")
+SIMULATED = ("water_meter", "district_meter", "waste_container", "streetlight", "hydrant", "traffic_counter")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,8 @@ def test_the_messages_say_what_the_tables_say(town, bodies):
         body.pop("seq")
         keys = tuple(body.pop(key) for key in families()[known[device]].keys)
         told[device, keys, time] = {name: canonical(name, value) for name, value in body.items()}
-    for family, description in families().items():
+    for family in SIMULATED:
+        description = families()[family]
         columns = ("device_id", "observed_at", *description.keys)
         for row in frame(town, family).iter_rows(named=True):
             body = {name: value for name, value in row.items() if name not in columns and value is not None}
@@ -98,9 +100,9 @@ def test_the_counts_agree_with_the_messages(town, bodies):
     strangers = [topic for topic, body in bodies if "device" not in body and topic.split("/")[2] not in known]
     assert (len(strangers), len(set(strangers))) == (expected["unknown"], 2)
     assert expected["untrusted"] == sum(moment(body["time"]).year == 1970 for _, body in bodies)
-    assert expected["stored"] == sum(expected[f"stored_{family}"] for family in families())
+    assert expected["stored"] == sum(expected[f"stored_{family}"] for family in SIMULATED)
     assert expected["undecodable"] == 30
-    tables = sum(town.readings(family).num_rows for family in families())
+    tables = sum(town.readings(family).num_rows for family in SIMULATED)
     assert expected["stored"] == tables + expected["untrusted"]
 
 
@@ -124,7 +126,8 @@ def test_every_family_has_its_size_and_three_weeks_have_the_promised_number_of_m
 
 
 def test_no_reading_comes_twice_in_a_table_and_all_lie_within_the_gross_range(town):
-    for family, description in families().items():
+    for family in SIMULATED:
+        description = families()[family]
         data = frame(town, family)
         assert not data.select("device_id", "observed_at", *description.keys).is_duplicated().any()
         assert data["observed_at"].min() >= town.start
