@@ -7,7 +7,7 @@ from typing import cast
 from ingest.codecs.record import Codec
 from schemas.errors import DravaError
 
-_NOT_CODECS = {"__init__", "record"}
+_NOT_CODECS = {"__init__", "record", "lorawan", "declared", "vectors"}
 
 
 def names() -> list[str]:

@@ -1,16 +1,14 @@
 """ChirpStack v4 events as JSON: an uplink for its profile to read; all else is housekeeping."""
 
-import base64
 import re
-from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from ingest.codecs.record import DEEPEST, Decoded, Housekeeping, Rejected, Times, Uplink, epoch_us, too_deep
+from ingest.codecs.lorawan import Counter, Object, Port, base64_frame, eui_of, parsed, uplink
+from ingest.codecs.record import Decoded, Housekeeping, Rejected, Times, epoch_us
 from schemas.reasons import Reason
 
-_EUI = re.compile(r"[0-9a-f]{16}")
 _TOPIC = re.compile(r"(?:^|/)device/([^/]+)/event/[^/]+$")
 _KINDS = frozenset({"up", "status", "join", "ack", "txack", "log", "location", "integration"})
 # An operator may set other topics. Then the fields tell the events apart; the first that fits, in this order.
@@ -28,6 +26,7 @@ _SIGNS = {
 
 class _Device(Struct, rename="camel"):
     dev_eui: str | None = None
+    device_profile_name: str | None = None
 
 
 class _Receiver(Struct, rename="camel"):
@@ -41,10 +40,10 @@ class _Event(Struct, rename="camel"):
 
     time: str | None = None
     device_info: _Device | None = None
-    f_cnt: Annotated[int, Meta(ge=0, lt=2**32)] | None = None
-    f_port: Annotated[int, Meta(ge=0, lt=2**8)] | None = None
+    f_cnt: Counter | None = None
+    f_port: Port | None = None
     data: str | None = None
-    object: dict[str, Any] | None = None
+    object: Object | None = None
     rx_info: list[_Receiver] | None = None
 
 
@@ -54,20 +53,13 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def decode(topic: str, payload: bytes) -> Decoded:
     """Read one event of an application. The device is its EUI in lower case."""
-    try:
-        return _event_of(_kind(topic, payload), topic, _event.decode(payload))
-    except msgspec.ValidationError as error:
-        return Rejected(Reason.WRONG_SHAPE, str(error))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Rejected(Reason.NOT_JSON, f"{error}; ChirpStack must be set to JSON, not Protobuf")
-    except RecursionError:
-        return Rejected(Reason.WRONG_SHAPE, "nested too deeply")
-
-
-def _event_of(kind: str | None, topic: str, event: _Event) -> Decoded:
+    event = parsed(_event, payload, "ChirpStack must be set to JSON, not Protobuf")
+    if isinstance(event, Rejected):
+        return event
     device = _device(topic, event)
     if isinstance(device, Rejected):
         return device
+    kind = _kind(topic, payload)
     if kind is None:
         return Rejected(Reason.WRONG_SHAPE, "this is no event of ChirpStack v4")
     return _uplink(device, event) if kind == "up" else Housekeeping(kind, device)
@@ -76,13 +68,15 @@ def _event_of(kind: str | None, topic: str, event: _Event) -> Decoded:
 def _uplink(device: str | None, event: _Event) -> Decoded:
     if device is None:
         return Rejected(Reason.WRONG_SHAPE, "neither the topic nor deviceInfo.devEui names the device")
-    if too_deep(event.object):
-        return Rejected(Reason.WRONG_SHAPE, f"object is nested more than {DEEPEST} levels deep")
-    try:
-        data = None if event.data is None else base64.b64decode(event.data, validate=True)
-    except ValueError:
-        return Rejected(Reason.BAD_FRAME, "data is not base64")
-    return [Uplink(device, None, event.f_cnt, event.f_port, data, event.object, _times(event))]
+    return uplink(
+        device,
+        base64_frame(event.data),
+        event.object,
+        seq=event.f_cnt,
+        port=event.f_port,
+        next_best=_times(event),
+        model=event.device_info.device_profile_name if event.device_info else None,
+    )
 
 
 def _kind(topic: str, payload: bytes) -> str | None:
@@ -95,23 +89,25 @@ def _kind(topic: str, payload: bytes) -> str | None:
 
 def _device(topic: str, event: _Event) -> str | Rejected | None:
     found = _TOPIC.search(topic)
-    said = found[1].lower() if found else None
     stated = event.device_info.dev_eui if event.device_info else None
-    eui = said if stated is None else stated.lower()
-    if eui is not None and not _EUI.fullmatch(eui):
-        return Rejected(Reason.WRONG_SHAPE, f"device EUI {eui[:40]!r} is not 16 hexadecimal digits")
-    if said not in {None, eui}:
-        return Rejected(Reason.DEVICE_MISMATCH, f"the topic says {str(said)[:40]!r}, deviceInfo says {eui!r}")
+    name = stated if stated is not None else found[1] if found else None
+    if name is None:
+        return None
+    eui = eui_of(name)
+    if isinstance(eui, str) and found and found[1].lower() != eui:
+        return Rejected(Reason.DEVICE_MISMATCH, f"the topic says {found[1][:40]!r}, deviceInfo says {eui!r}")
     return eui
 
 
 def _times(event: _Event) -> Times:
-    """Gateway before network server; of several gateways the first to hear, whatever their order."""
+    """The event's own time: a gateway's where one knows it, else the network server's. Without it, the first heard."""
     heard = event.rx_info or []
-    gateway = [found for rx in heard if (found := _time(rx.gw_time or rx.time)) is not None]
-    server = [found for text in (event.time, *(rx.ns_time for rx in heard)) if (found := _time(text)) is not None]
-    best = (("gateway", min(gateway)),) if gateway else ()
-    return (*best, ("network_server", server[0])) if server else best
+    gateway = {found for rx in heard if (found := _time(rx.gw_time or rx.time)) is not None}
+    server = [found for rx in heard if (found := _time(rx.ns_time)) is not None]
+    own = _time(event.time)
+    times = [] if own is None else [("gateway" if own in gateway else "network_server", own)]
+    times += [("gateway", min(gateway))] if gateway and own not in gateway else []
+    return (*times, ("network_server", server[0])) if server else tuple(times)
 
 
 def _time(text: str | None) -> int | None:

@@ -37,6 +37,7 @@ class Uplink(Struct, frozen=True, gc=False):
     data: bytes | None  # decrypted frame
     object: dict[str, object] | None  # what the network server made of it
     next_best: Times = ()
+    model: str | None = None  # what the network server calls the device type: a hint to people; the registry decides
 
 
 class Housekeeping(Struct, frozen=True):

@@ -33,7 +33,7 @@ def rejected(found) -> Reason:
 def test_an_uplink_carries_frame_counter_port_and_times():
     found = uplink(
         time="2026-02-03T04:05:06.789012345+00:00",
-        deviceInfo={"devEui": EUI.upper(), "deviceName": "bin"},
+        deviceInfo={"devEui": EUI.upper(), "deviceName": "bin", "deviceProfileName": "bins"},
         fCnt=7,
         fPort=85,
         data="AXVX",
@@ -46,8 +46,18 @@ def test_an_uplink_carries_frame_counter_port_and_times():
         port=85,
         data=b"\x01\x75\x57",
         object=None,
-        next_best=(("gateway", epoch_us(HEARD)), ("network_server", epoch_us("2026-02-03T04:05:06.789012+00:00"))),
+        next_best=(
+            ("network_server", epoch_us("2026-02-03T04:05:06.789012+00:00")),
+            ("gateway", epoch_us(HEARD)),
+            ("network_server", epoch_us(HEARD)),
+        ),
+        model="bins",
     )
+
+
+def test_the_events_own_time_is_a_gateways_where_a_gateway_knows_it():
+    heard = [{"gwTime": HEARD}, {"gwTime": "2026-02-03T04:05:06.699000Z"}]
+    assert uplink(time=HEARD, rxInfo=heard).next_best == (("gateway", epoch_us(HEARD)),)
 
 
 def test_nanoseconds_are_cut_off_not_rounded():
