@@ -8,8 +8,8 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from ingest.connection import Delivery, Message
 from ingest.journal import MESSAGES, ROW_MESSAGES, Journal
-from ingest.session import Delivery, Message
 from schemas.clock import micros
 from schemas.steps import reached
 

@@ -12,7 +12,8 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from ingest.session import Delivery, Session
+from ingest.connection import Delivery
+from ingest.session import Session
 from schemas.settings import Broker
 
 PATIENCE = 30.0
