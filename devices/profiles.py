@@ -1,191 +1,105 @@
-"""What the devices of one type say and what it means: one TOML file a device type, checked once."""
+"""What the devices of one type say and what it means: one TOML file a device type, checked once.
 
-import base64
+Drava brings profiles along (`devices/profiles/`); a city keeps its own in the folder `profiles` of its home, where a
+file of the same name takes the place of ours. The words of the format are in `devices/words.py`.
+"""
+
 import re
 import tomllib
-from functools import cache, cached_property
+from collections.abc import Iterable
+from functools import cache
 from importlib.abc import Traversable
 from importlib.resources import files
-from typing import Annotated
+from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from schemas import units
+from devices.mistakes import Mistake, mistakes_of
+from devices.words import WORDS, Profile
 from schemas.errors import DravaError
-from schemas.reasons import Reason
-from schemas.vocabulary import Measure, Text, families, measures
 
-Scalar = bool | int | float | str
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+SUFFIX = ".toml"
 
 
-class Strict(BaseModel):
-    """An unknown key is a mistake; numbers, texts and booleans are never taken for one another."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-
-class Recognise(Strict):
-    """How the registry's `model` leads to this profile; case, spaces and hyphens do not matter."""
-
-    models: Annotated[list[str], Field(min_length=1)]
-
-
-class Source(Strict):
-    """One field of the device: its column, its unit as UCUM, texts that stand for values, and signs of no value."""
-
-    column: str
-    unit: str | None = None  # default: the column's own
-    values: dict[str, bool | int | float] = {}
-    sentinels: list[Scalar] = []
-
-    @cached_property
-    def measure(self) -> Measure:
-        """The measure of the column."""
-        return measures()[self.column]
-
-
-class History(Strict):
-    """Where records of earlier times stand: a list of objects under `field`, each with its own `time` field."""
-
-    field: str
-    time: str
-
-
-class Expected(Strict):
-    """A reading that an example must yield; a time is RFC 3339."""
-
-    values: dict[str, Scalar]
-    extra: dict[str, Scalar] = {}
-    time: str | None = None
-    history: bool = False
-
-
-class Example(Strict):
-    """What a device sends (JSON `payload` of a codec, or a frame's base64 `data`) and what must come of it."""
-
-    title: str
-    codec: str | None = None
-    topic: str = ""
-    payload: str | None = None
-    data: str | None = None
-    port: int | None = None
-    reading: list[Expected] = []
-    rejected: str | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "Example":
-        if (self.payload is None) == (self.data is None):
-            raise ValueError("give either payload or data")
-        if self.payload is not None and self.codec is None:
-            raise ValueError("a payload needs its codec")
-        if self.data is not None and not _is_base64(self.data):
-            raise ValueError("data is not base64")
-        if bool(self.reading) == bool(self.rejected):
-            raise ValueError("give either the readings or the reason it is rejected for")
-        if self.rejected and self.rejected not in list(Reason):
-            raise ValueError(f"{self.rejected!r} is not a reason; choose one of: {', '.join(Reason)}")
-        return self
-
-
-class Profile(Strict):
-    """One device type: which family it fills, and how its fields become columns."""
-
-    id: Name
-    title: Text
-    family: str
-    recognise: Recognise
-    decoder: Name | None = None  # of frames that arrive undecoded
-    fields: dict[str, Source]
-    history: History | None = None
-    drop: list[str] = []  # never kept, not even as unknown fields
-    example: list[Example]
-
-    @model_validator(mode="after")
-    def _family_known(self) -> "Profile":
-        if self.family not in families():
-            raise ValueError(f"family {self.family!r} is not known; choose one of: {', '.join(families())}")
-        for key, source in self.fields.items():
-            _check_source(self.family, key, source)
-        return self
-
-    @model_validator(mode="after")
-    def _examples_of_both_kinds(self) -> "Profile":
-        if not any(e.reading for e in self.example) or not any(e.rejected for e in self.example):
-            raise ValueError("give at least one [[example]] with readings and one that is rejected")
-        return self
-
-
-def _is_base64(text: str) -> bool:
+def read(name: str, text: str) -> Profile | list[Mistake]:
+    """Read the text of a profile's file, or give all that is wrong with it, each with its line and the mend."""
     try:
-        base64.b64decode(text, validate=True)
-    except ValueError:
-        return False
-    return True
-
-
-def _check_source(family: str, key: str, source: Source) -> None:
-    columns = families()[family].measures
-    if source.column not in columns:
-        raise ValueError(f"fields.{key}: {family} has no column {source.column!r}; choose one of: {', '.join(columns)}")
-    measure = source.measure
-    if source.unit is not None and units.conversion(source.unit, measure.unit) is None:
-        raise ValueError(f"fields.{key}: unit {source.unit!r} does not convert to {measure.unit!r} of {source.column}")
-    wrong = [text for text, value in source.values.items() if isinstance(value, bool) != (measure.type == "bool")]
-    if wrong:
-        raise ValueError(f"fields.{key}: the value of {wrong[0]!r} is not of type {measure.type}")
-
-
-def load(file: Traversable) -> Profile:
-    """Read one profile. Raises DravaError with the file, the key and what to do."""
+        body = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+), .*\)|\(at end of document\)", str(error))
+        line = int(found[1]) if found and found[1] else text.count("\n") + 1
+        said = str(error)[: found.start()].strip() if found else str(error)
+        return [Mistake(line, f"not valid TOML: {said}", "Mend this line; texts stand in quotes")]
     try:
-        profile = Profile.model_validate(tomllib.loads(file.read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DravaError(f"{file.name}: not valid TOML: {error}", "Mend the place it names") from None
+        profile = Profile.model_validate(body)
     except ValidationError as error:
-        what, remedy = _first(error)
-        raise DravaError(f"{file.name}: {what}", remedy) from None
-    if file.name != f"{profile.id}.toml":
-        raise DravaError(f"{file.name}: id is {profile.id!r}", "Give file and id the same name")
+        return mistakes_of(error, text, WORDS)
+    if name != profile.id + SUFFIX:
+        return [Mistake(1, f"id is {profile.id!r}, the file is {name!r}", "Give file and id the same name")]
     return profile
 
 
-def _first(error: ValidationError) -> tuple[str, str]:
-    """Say what is wrong with which key, and what to do."""
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    remedies = {
-        "extra_forbidden": ("is not known", "Correct its spelling or remove it"),
-        "missing": ("is missing", "Add it"),
-    }
-    if first["type"] in remedies:
-        said, remedy = remedies[first["type"]]
-        return f"key {key!r} {said}", remedy
-    said = first["msg"].removeprefix("Value error, ")
-    return f"key {key!r}: {said}" if key else said, "Mend it in the profile"
+def load(file: Traversable) -> Profile:
+    """Read one profile. Raises DravaError with the file, the line, the key and what to do."""
+    try:
+        found = read(file.name, file.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise DravaError(f"{file.name}: not UTF-8: {error}", "Save it as UTF-8") from None
+    if isinstance(found, Profile):
+        return found
+    raise DravaError(f"{file.name}: line {found[0].line}: {found[0].what}", found[0].remedy)
+
+
+class Profiles:
+    """The profiles in force: found by the model that the registry names."""
+
+    def __init__(self, found: Iterable[Profile] = ()) -> None:
+        """Later ones take the place of earlier ones with the same id. Raises DravaError where two claim a model."""
+        self.by_id = {profile.id: profile for profile in found}
+        self._models: dict[str, Profile] = {}
+        for profile in self.by_id.values():
+            for model in profile.recognise.models:
+                other = self._models.setdefault(_plain(model), profile)
+                if other is not profile:
+                    raise DravaError(
+                        f"model {model!r} is in two profiles: {other.id}, {profile.id}", "Keep it in one of them"
+                    )
+
+    def by_model(self, model: str) -> Profile | None:
+        """Give the profile of a model as the registry writes it, or None; case, spaces and hyphens do not matter."""
+        return self._models.get(_plain(model))
 
 
 @cache
 def profiles() -> dict[str, Profile]:
-    """Every profile by its id, sorted."""
-    found = [load(f) for f in (files("devices") / "profiles").iterdir() if f.name.endswith(".toml")]
-    return {profile.id: profile for profile in sorted(found, key=lambda p: p.id)}
+    """Every profile that Drava brings along, by its id, sorted."""
+    return _brought().by_id
 
 
 def by_model(model: str) -> Profile | None:
-    """Give the profile of a model as the registry writes it, or None."""
-    return _models().get(_plain(model))
+    """Give the profile of a model among those that Drava brings along, or None."""
+    return _brought().by_model(model)
 
 
 @cache
-def _models() -> dict[str, Profile]:
-    found: dict[str, Profile] = {}
-    for profile in profiles().values():
-        for model in profile.recognise.models:
-            other = found.setdefault(_plain(model), profile)
-            if other is not profile:
-                raise DravaError(f"model {model!r} is in two profiles: {other.id}, {profile.id}", "Keep it in one")
-    return found
+def _brought() -> Profiles:
+    found = [load(f) for f in (files("devices") / "profiles").iterdir() if f.name.endswith(SUFFIX)]
+    return Profiles(sorted(found, key=lambda profile: profile.id))
+
+
+def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """What tells one state of a city's folder of profiles from another; empty where there is none."""
+    return tuple(sorted((file.name, stat.st_mtime_ns, stat.st_size) for file in _own(folder) if (stat := file.stat())))
+
+
+def in_force(folder: Path) -> Profiles:
+    """Ours and the city's own. Raises DravaError where one of its files cannot be read."""
+    own = [load(file) for file in sorted(_own(folder))]
+    return Profiles([*profiles().values(), *own]) if own else _brought()
+
+
+def _own(folder: Path) -> list[Path]:
+    return [file for file in folder.iterdir() if file.suffix == SUFFIX] if folder.is_dir() else []
 
 
 def _plain(model: str) -> str:

@@ -73,9 +73,24 @@ _UNITS: dict[str, tuple[str, Fraction, Fraction]] = {
 }
 
 
+# How devices write units in clear text, and what they mean. Only what cannot be misread.
+_WRITTEN = {
+    "°C": "Cel", "℃": "Cel", "°F": "[degF]", "m³": "m3", "m³/h": "m3/h", "m³⋅h⁻¹": "m3/h", "m³/s": "m3/s",
+    "kWh": "kW.h", "Wh": "W.h", "MWh": "MW.h", "mmHg": "mm[Hg]", "°": "deg", "µg/m³": "ug/m3", "μg/m³": "ug/m3",
+    "mg/m³": "mg/m3", "mg⋅L⁻¹": "mg/L", "µS⋅cm⁻¹": "uS/cm", "μS⋅cm⁻¹": "uS/cm", "µS/cm": "uS/cm", "ppm": "[ppm]",
+    "ppb": "[ppb]", "W⋅m⁻²": "W/m2", "W/m²": "W/m2", "m⋅s⁻¹": "m/s", "km⋅h⁻¹": "km/h", "pH": "[pH]", "NTU": "[NTU]",
+    "dB(A)": "dB[SPL]",
+}  # fmt: skip
+
+
 def known(unit: str) -> bool:
     """Whether this UCUM code is one we convert."""
     return unit in _UNITS
+
+
+def code(text: object) -> str | None:
+    """The UCUM code of a unit as a device writes it: a code itself, or clear text such as °C; any other as it is."""
+    return _WRITTEN.get(text, text) if isinstance(text, str) and text else None
 
 
 def conversion(source: str, target: str) -> tuple[Fraction, Fraction] | None:

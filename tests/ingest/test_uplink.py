@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.profiles import Profile, profiles
+from devices.profiles import profiles
+from devices.words import Profile
 from ingest.codecs.record import Housekeeping, Reading, Rejected, Uplink
 from ingest.uplink import readings
 from schemas.reasons import Reason
