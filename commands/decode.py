@@ -1,6 +1,7 @@
 """`drava decode`: what a codec makes of bytes, one JSON object a line. Needs no home."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,14 +11,21 @@ from typing import Annotated
 import typer
 
 from commands.context import plain
-from devices.profiles import by_model
+from devices.profiles import by_model, profiles
+from devices.words import Profile
 from ingest import codecs
-from ingest.codecs.record import Decoded, Housekeeping, Reading, Rejected, Uplink
+from ingest.codecs.declared import Paths
+from ingest.codecs.frames import DECODERS
+from ingest.codecs.frames.frame import Decoder
+from ingest.codecs.json import time_of
+from ingest.codecs.record import Codec, Decoded, Housekeeping, Reading, Rejected, Uplink
+from ingest.codecs.vectors import frames
 from ingest.uplink import readings
 from schemas.errors import DravaError
 from schemas.reasons import Reason
 
 Line = dict[str, object]
+FRAMES = "frames"  # bare frames of the device that --model names
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -28,15 +36,49 @@ def add(app: typer.Typer) -> None:
 
 def decode(
     files: Annotated[list[Path], typer.Argument(help="Files with one message each; - for standard input.")],
-    codec: Annotated[str, typer.Option(help="Which codec reads them: chirpstack, json, …")],
+    codec: Annotated[
+        str, typer.Option(help="What reads them: chirpstack, tts, json, …; or a device type, for bare frames.")
+    ],
     topic: Annotated[str, typer.Option(help="The topic on which the message came.")] = "",
-    model: Annotated[str, typer.Option(help="The device's model, where only a profile can read it.")] = "",
+    model: Annotated[str, typer.Option("--model", "--profile", help="The device type.")] = "",
+    path: Annotated[
+        list[str] | None, typer.Option(help="Of foreign JSON: device=PATH, time=PATH, MEASURE=PATH (repeatable).")
+    ] = None,
 ) -> None:
     """Print what a codec makes of messages, as JSON Lines: readings, housekeeping, or why it was rejected."""
-    read = codecs.load(codec)
+    read = _codec(codec, Paths.of(path) if path else None)
+    named = model if codec in codecs.names() or codec == FRAMES else codec
     for file in files:
-        for line in lines(read(topic, _bytes(file)), model):
+        for line in lines(read(topic, _bytes(file)), named):
             sys.stdout.write(json.dumps(line, default=plain, ensure_ascii=False) + "\n")
+
+
+def _codec(name: str, paths: Paths | None) -> Codec:
+    if name == FRAMES or _profile(name) is not None or _decoder(name) is not None:
+        return lambda _, payload: frames(payload)
+    if name not in codecs.names():
+        known = ", ".join([*codecs.names(), FRAMES])
+        raise DravaError(f"there is no codec {name!r}", f"Choose one of: {known}; or a device type: {_types()}")
+    return codecs.load(name, paths)
+
+
+def _types() -> str:
+    return ", ".join(sorted({*profiles(), *DECODERS}))
+
+
+def _profile(name: str) -> Profile | None:
+    return profiles().get(name) or by_model(name)
+
+
+def _decoder(name: str) -> Decoder | None:
+    """A decoder by its name, or by the end of it that is the model's: DL-CWS is decentlab_dl_cws."""
+    wanted = _letters(name)
+    found = [decoder for key, decoder in DECODERS.items() if wanted and _letters(key).endswith(wanted)]
+    return DECODERS.get(name) or (found[0] if len(found) == 1 else None)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^0-9a-z]", "", name.casefold())
 
 
 def lines(decoded: Decoded | Reading | Uplink, model: str) -> Iterator[Line]:
@@ -45,9 +87,9 @@ def lines(decoded: Decoded | Reading | Uplink, model: str) -> Iterator[Line]:
         case Reading():
             yield _reading(decoded)
         case Uplink():
-            yield from lines(_applied(decoded, model), model)
+            yield from _uplink(decoded, model)
         case Housekeeping():
-            yield {"housekeeping": decoded.kind, "device": decoded.device}
+            yield {"housekeeping": decoded.kind, "device": decoded.device or None}
         case Rejected():
             yield {"rejected": decoded.reason, "detail": decoded.detail}
         case _:
@@ -55,19 +97,58 @@ def lines(decoded: Decoded | Reading | Uplink, model: str) -> Iterator[Line]:
                 yield from lines(record, model)
 
 
-def _applied(uplink: Uplink, model: str) -> Decoded:
-    profile = by_model(model)
-    if profile is None:
-        said = f"no profile reads the model {model!r}" if model else "only a profile can read it: say --model"
-        return Rejected(Reason.NO_PROFILE, f"{uplink.device}: {said}")
-    return readings(profile, uplink)
+def _uplink(uplink: Uplink, model: str) -> Iterator[Line]:
+    """By the profile; else the decoder's own fields; else what the network server made of the frame."""
+    wanted = model or uplink.model or ""
+    profile = _profile(wanted)
+    if profile is not None:
+        for line in lines(readings(profile, uplink), ""):
+            yield line | {"profile": profile.id}
+        return
+    decoder = _decoder(wanted)
+    found = decoder(uplink.data, uplink.port) if uplink.data and decoder else uplink.object
+    if isinstance(found, Rejected | Housekeeping):
+        yield from lines(found, "")
+    elif found:
+        yield from map(_reading, _untold(uplink, found))
+    elif found is not None and decoder:
+        yield {"housekeeping": "device_info", "device": uplink.device or None}
+    elif uplink.data:
+        yield {"rejected": Reason.NO_PROFILE, "detail": _unknown(uplink, wanted)}
+    else:
+        yield {"rejected": Reason.NO_MEASURE, "detail": "the uplink carries neither a frame nor an object"}
+
+
+def _untold(uplink: Uplink, found: dict[str, object]) -> Iterator[Reading]:
+    """The device's own fields, which no profile explains; what it kept from earlier stands under `history`."""
+    past = found.get("history")
+    kept = [one for one in past if isinstance(one, dict)] if isinstance(past, list) else []
+    live = {key: value for key, value in found.items() if key != "history" or not kept}
+    if live:
+        yield Reading(uplink.device, _clock(live), live, uplink.seq, uplink.next_best)
+    for record in kept:
+        yield Reading(uplink.device, _clock(record), record, uplink.seq, history=True)
+
+
+def _clock(record: dict[str, object]) -> int | None:
+    """The device's own time; None where it has none, or one without an offset, whose zone only a profile knows."""
+    return time_of(record["timestamp"]) or None if "timestamp" in record else None
+
+
+def _unknown(uplink: Uplink, wanted: str) -> str:
+    """Why nothing reads this frame, and which decoders could: sniffing helps a person to choose, it never chooses."""
+    said = f"no profile reads the model {wanted!r}" if wanted else "only a profile can read the frame: say --model"
+    read = {name: decoder(uplink.data or b"", uplink.port) for name, decoder in DECODERS.items()}
+    could = [name for name, found in read.items() if found and isinstance(found, dict)]
+    device = f"{uplink.device}: " if uplink.device else ""
+    return f"{device}{said}; it could be: {', '.join(could)}" if could else f"{device}{said}; none that we have fits"
 
 
 def _reading(reading: Reading) -> Line:
     """The time is the best the message holds; which of them is trusted needs a clock, and is decided later."""
     times = ((("device", reading.time),) if reading.time is not None else ()) + reading.next_best
     source, time = times[0] if times else (None, None)
-    line: Line = {"device": reading.device, "time": _rfc3339(time), "values": reading.values}
+    line: Line = {"device": reading.device or None, "time": _rfc3339(time), "values": reading.values}
     if source:
         line["time_source"] = source
     if reading.seq is not None:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from catalog.registry import Device
 from ingest.codecs import load
+from ingest.codecs.declared import Field, Path, Paths
 from ingest.codecs.record import Codec, Rejected
 from ingest.known import Known
 from ingest.topics import is_gateway, matches
+from schemas.errors import DravaError
 from schemas.reasons import Reason
 from schemas.settings import Route, Settings
 from schemas.vocabulary import Family, families
@@ -26,6 +28,20 @@ class Source:
     rejected: Rejected | None = None
 
 
+def declared(route: Route) -> Paths | None:
+    """The paths that a route declares; None where it declares none. Raises DravaError where one is no path."""
+    paths = {name: Path.of(text) for name in ("time", "seq", "records") if (text := getattr(route, name))}
+    if not route.device:
+        if paths or route.fields:
+            raise DravaError(f"route {route.filter!r} does not say where the device stands", "Add device = to it")
+        return None
+    fields = {
+        name: Field(Path.of(said)) if isinstance(said, str) else Field(Path.of(said.path), said.unit)
+        for name, said in route.fields.items()
+    }
+    return Paths(device=Path.of(route.device), **paths, fields=fields or None)
+
+
 class Router:
     """Topics to sources, remembered. Made anew when the registry changes."""
 
@@ -33,7 +49,9 @@ class Router:
         """Load the codecs that the routes name. Raises DravaError where a route names none that exists."""
         self.known = known
         self._municipality = settings.municipality
-        self._routes: list[tuple[Route, Codec]] = [(route, load(route.codec)) for route in settings.route]
+        self._routes: list[tuple[Route, Codec]] = [
+            (route, load(route.codec, declared(route))) for route in settings.route
+        ]
         self._json = load("json")
         self._known: dict[str, Source] = {}
 

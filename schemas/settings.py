@@ -63,11 +63,26 @@ class Broker(Section):
     longest_outage_h: Annotated[int, Field(ge=1, le=8760)] = 48
 
 
+class RouteField(Section):
+    """Where a measure stands in foreign JSON, and its unit as UCUM where it is not the measure's own."""
+
+    path: str
+    unit: str | None = None
+
+
 class Route(Section):
-    """Messages whose topic matches `filter` are read by `codec`."""
+    """Messages whose topic matches `filter` are read by `codec`.
+
+    Foreign JSON (codec json) declares paths: `device` at least; without `fields` the device's profile reads the rest.
+    """
 
     filter: Annotated[str, AfterValidator(_filter)]
     codec: str
+    device: str = ""
+    time: str = ""
+    seq: str = ""
+    records: str = ""
+    fields: dict[str, str | RouteField] = {}
 
 
 class Ingest(Section):

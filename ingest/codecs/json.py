@@ -74,22 +74,22 @@ def _reading(topic: str, fields: dict[str, Any], *, history: bool) -> Reading | 
     seq = fields.pop("seq", None)
     if seq is not None and (type(seq) is not int or not 0 <= seq < 2**63):
         return Rejected(Reason.WRONG_TYPE, "seq is not a whole number from 0 to 2^63")
-    return Reading(device, _time(fields.pop("time", None)), fields, seq=seq, history=history)
+    return Reading(device, time_of(fields.pop("time", None)), fields, seq=seq, history=history)
 
 
-def _time(value: object) -> int | None:
+def time_of(value: object) -> int | None:
     """µs since 1970; None where there is no time, UNTRUSTED where it cannot be one (no offset, no number, no date)."""
     if value is None:
         return None
     if isinstance(value, str):
-        return _written(value)
+        return written(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return epoch_number(value)
     return UNTRUSTED
 
 
-def _written(text: str) -> int:
-    """As the typed path reads it, which rounds to µs; what that refuses, in the wider forms of ISO 8601."""
+def written(text: str) -> int:
+    """A time as µs since 1970: RFC 3339 rounded to µs, else the wider forms of ISO 8601, else UNTRUSTED."""
     try:
         found = (msgspec.convert(text, datetime) - _EPOCH) // _MICROSECOND
     except (msgspec.ValidationError, TypeError):  # no time, or one without an offset

@@ -44,6 +44,7 @@ def test_a_reading_has_device_time_and_values(run):
             "values": {"distance_mm": 314, "tilt": True},
             "time_source": "network_server",
             "seq": 0,
+            "profile": "milesight_em310_udl",
         }
     ]
 
@@ -59,6 +60,7 @@ def test_history_and_unnamed_fields_are_told(run):
             "seq": 0,
             "history": True,
             "extra": {"humidity": 60.0},
+            "profile": "milesight_em300_di",
         }
     ]
 
@@ -79,6 +81,75 @@ def test_each_file_gives_its_lines_in_order(run):
 def test_the_topic_is_given_to_the_codec(run):
     topic = f"application/1/device/{EUI}/event/join"
     assert run("--codec", "chirpstack", "--topic", topic, a=b"{}") == [{"housekeeping": "join", "device": EUI}]
+
+
+def test_what_the_network_server_decoded_passes_where_no_profile_is_named(run):
+    message = json.dumps(UPLINK | {"object": {"distance": 314.0}}).encode()
+    (line,) = run("--codec", "chirpstack", a=message)
+    assert (line["device"], line["values"]) == (EUI, {"distance": 314.0})
+    assert "profile" not in line
+
+
+def test_the_device_type_that_the_server_names_is_enough(run):
+    message = {"deviceInfo": {"devEui": EUI, "deviceProfileName": "Milesight EM310-UDL"}}
+    (line,) = run("--codec", "chirpstack", a=json.dumps(UPLINK | message).encode())
+    assert line["values"] == {"distance_mm": 314, "tilt": True}
+
+
+def test_a_frame_without_a_profile_says_which_ones_could_read_it(run):
+    (line,) = run("--codec", "chirpstack", a=json.dumps(UPLINK).encode())
+    assert line["rejected"] == "no_profile"
+    assert "milesight_em310_udl" in line["detail"]
+
+
+VECTOR = {"fPort": 85, "hex": "03 82 3a 01 04 00 01", "decoded": {"distance": 1}}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"03823a01040001",
+        b"0x03 0x82 0x3A 0x01 0x04 0x00 0x01\n",
+        b"A4I6AQQAAQ==",
+        b"\x03\x82\x3a\x01\x04\x00\x01",
+        b'{"bytes": [3, 130, 58, 1, 4, 0, 1]}',
+        json.dumps(VECTOR).encode(),
+        json.dumps([VECTOR]).encode(),
+        json.dumps({"examples": [{"input": VECTOR, "output": {"data": {"distance": 1}}}]}).encode(),
+        b'## Example\n```json\n// 03823A01 040001\n{"distance": 1}\n```\n',
+    ],
+)
+def test_bare_frames_are_read_by_the_device_types_name_in_every_form(run, frame):
+    for arguments in (["--codec", "milesight_em310_udl"], ["--codec", "frames", "--model", "EM310-UDL"]):
+        (line,) = run(*arguments, a=frame)
+        assert (line["device"], line["time"], line["values"]) == (None, None, {"distance_mm": 314, "tilt": True})
+
+
+def test_lines_of_frames_are_read_one_by_one(run):
+    found = run("--codec", "milesight_em310_udl", a=b"017557\nno frame\n03823a01")
+    assert [line.get("rejected") or line["values"] for line in found] == [
+        {"battery_pct": 87},
+        "bad_frame",
+        {"distance_mm": 314},
+    ]
+
+
+def test_a_vector_of_a_device_that_nothing_reads_keeps_the_vendors_object(run):
+    assert run("--codec", "frames", a=json.dumps(VECTOR).encode())[0]["values"] == {"distance": 1}
+    assert run("--codec", "frames", a=b"ffff")[0]["rejected"] == "no_profile"
+    assert run("--codec", "frames", a=b"")[0]["rejected"] == "bad_frame"
+    assert run("--codec", "frames", a=b"[]")[0]["rejected"] == "wrong_shape"
+    assert run("--codec", "frames", a=b'[{"x": 1}, 7]')[1]["rejected"] == "wrong_shape"
+    assert run("--codec", "frames", a=b"{")[0]["rejected"] == "not_json"
+
+
+def test_foreign_json_is_read_by_declared_paths(run):
+    message = b'{"meta": {"id": "m1"}, "ts": 1770091506, "data": {"t": 21.5, "q": null}}'
+    paths = ["device=meta.id", "time=ts", "temp_cel=data.t", "flow_m3h=data.q"]
+    (line,) = run("--codec", "json", *(word for path in paths for word in ("--path", path)), a=message)
+    assert (line["device"], line["time"], line["values"]) == ("m1", "2026-02-03T04:05:06Z", {"temp_cel": 21.5})
+    with pytest.raises(DravaError, match="device"):
+        run("--codec", "json", "--path", "time=ts", a=message)
 
 
 def test_own_json_needs_no_model(run):

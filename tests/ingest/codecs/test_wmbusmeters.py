@@ -30,7 +30,7 @@ def test_a_water_meter_as_the_kamstrup_driver_tells_it():
         flow_temperature_c=9,
         external_temperature_c=21,
         target_m3=3.5,
-        status="LEAK DRY",
+        status="DRY LEAK",
     )
     assert found == Reading(
         "41507712",
