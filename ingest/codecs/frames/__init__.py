@@ -1,9 +1,33 @@
 """Frames that arrive undecoded: from a device's bytes to its own fields, one file a vendor."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from ingest.codecs.frames import milesight
-from ingest.codecs.record import Rejected
+from ingest.codecs.frames import (
+    axioma,
+    bosch,
+    cayenne,
+    decentlab,
+    dragino,
+    kamstrup,
+    milesight_models,
+    nas,
+    netvox,
+    nwave,
+    parametric,
+)
+from ingest.codecs.frames.frame import Decoder
 
-DECODERS: Mapping[str, Callable[[bytes], dict[str, object] | Rejected]] = milesight.DECODERS
-"""By the name that a profile calls them. An empty object: the device speaks of itself, nothing was measured."""
+DECODERS: Mapping[str, Decoder] = {
+    "axioma_qalcosonic_w1": axioma.decode,
+    "bosch_tps110": bosch.decode,
+    "cayenne_lpp": cayenne.decode,
+    "dragino_ldds75": dragino.decode,
+    "kamstrup_flowiq": kamstrup.decode,
+    "nas_ul20xx": nas.decode,
+    "netvox_r72624": netvox.decode,
+    "nwave_g4": nwave.decode,
+    "parametric_pcr2": parametric.decode,
+    **milesight_models.DECODERS,
+    **decentlab.DECODERS,
+}
+"""By the name that a profile calls them."""
