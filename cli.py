@@ -16,6 +16,7 @@ from schemas.errors import DravaError
 COMMANDS = {
     "init": "home",
     "version": "home",
+    "deploy": "deploy",
     "devices": "devices",
     "areas": "devices",
     "ingest": "ingest",

@@ -4,17 +4,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-TOP_LEVEL = (
-    "schemas",
-    "devices",
-    "catalog",
-    "lake",
-    "ingest",
-    "indicators",
-    "cli.py",
-    "commands",
-    "mosquitto.conf",
-)
+ROOMS = ("schemas", "devices", "catalog", "lake", "ingest", "indicators", "commands")
+TOP_LEVEL = (*ROOMS, "cli.py", "deploy", "mosquitto.conf")
 
 
 class Relocate(BuildHookInterface[Any]):

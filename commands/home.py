@@ -47,6 +47,9 @@ def init(
     _write(home / "secrets" / "mqtt-password", secrets.token_urlsafe(24) + "\n", 0o600)
     template = (files("schemas") / "drava.toml").read_text("utf-8")
     text = template.replace("@MUNICIPALITY@", municipality).replace("@BROKER@", broker).replace("@LANG@", lang)
+    if broker.startswith("mqtts://"):  # beyond this machine: with the user that `drava deploy` gives rights to
+        text = text.replace('# username = "drava"  ', f'username = "drava-{municipality}"')
+        text = text.replace("# password_file", "password_file")
     _write(home / "format", f"{FORMAT}\n", 0o640)
     _write(home / "drava.toml", text, 0o640)
     settings = Home(home).settings

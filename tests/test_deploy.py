@@ -1,28 +1,32 @@
-"""The systemd units parse, start commands that the program has, and are hardened."""
+"""The systemd units parse, start commands that the program has, are hardened, and `drava deploy` writes them."""
 
 import configparser
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from cli import app
+from commands.deploy import PROGRAM, files
+from schemas.errors import DravaError
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 UNITS = sorted(path.name for path in DEPLOY.iterdir() if path.suffix in {".service", ".timer"})
 SERVICES = [name for name in UNITS if name.endswith(".service")]
-PROGRAM = "/opt/drava/bin/drava"
 HARDENING = {
     "User": "drava",
     "NoNewPrivileges": "yes",
     "ProtectSystem": "strict",
     "ProtectHome": "yes",
     "PrivateTmp": "yes",
-    "StateDirectory": "drava",
+    "StateDirectory": "drava/%i",
+    "Environment": "DRAVA_HOME=/var/lib/drava/%i",
     "CapabilityBoundingSet": "",
 }
 
@@ -40,9 +44,9 @@ def commands(name):
 
 
 def test_what_is_shipped():
-    names = {"indicators", "export", "backup"}
-    assert set(UNITS) == {"drava-ingest.service"} | {
-        f"drava-{n}.{kind}" for n in names for kind in ("service", "timer")
+    names = {"indicators", "export", "backup", "maintain"}
+    assert set(UNITS) == {"drava-ingest@.service"} | {
+        f"drava-{n}@.{kind}" for n in names for kind in ("service", "timer")
     }
 
 
@@ -78,8 +82,8 @@ def test_a_service_is_hardened(name):
     service = read(name)["Service"]
     assert {key: service[key] for key in HARDENING} == HARDENING
     assert "MemoryMax" in service
-    assert "/var/lib/drava" in service["ReadWritePaths"]
-    if name == "drava-ingest.service":
+    assert service.get("ReadWritePaths", "") in {"", "/var/backups/drava/%i"}
+    if name == "drava-ingest@.service":
         assert service["Restart"] == "on-failure"
     else:
         assert service["PrivateNetwork"] == "yes"
@@ -97,9 +101,9 @@ def installed(tmp_path):
     """The units as systemd would find them, with a program that is there."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    for name in UNITS:
-        text = (DEPLOY / name).read_text("utf-8").replace(PROGRAM, "/bin/true")
-        (tmp_path / name).write_text(text)
+    for path, text in files("ptuj", "/bin/true").items():
+        if "/systemd/" in path:
+            (tmp_path / Path(path).name).write_text(text)
     return tmp_path
 
 
@@ -117,3 +121,52 @@ def test_systemd_calls_it_well_protected(installed, name):
     command = ["systemd-analyze", "security", "--offline=yes", "--threshold=25", str(installed / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout.splitlines()[-1:]
+
+
+# --- drava deploy ----------------------------------------------------------------------------------------------------
+def deploy(root, *words):
+    done = CliRunner().invoke(app, ["deploy", str(root), *words])
+    return done.exit_code, done.output
+
+
+def test_everything_is_written_below_the_root_with_this_program(tmp_path):
+    code, said = deploy(tmp_path, "--municipality", "ptuj")
+    assert code == 0
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == {f"etc/systemd/system/{name}" for name in UNITS} | {
+        "etc/sysusers.d/drava.conf",
+        "etc/mosquitto/conf.d/drava.conf",
+        "etc/mosquitto/drava.acl",
+    }
+    program = f"{sys.prefix}/bin/drava"
+    unit = (tmp_path / "etc/systemd/system/drava-ingest@.service").read_text("utf-8")
+    assert f"ExecStart={program} ingest" in unit
+    assert f"{program} init /var/lib/drava/ptuj --municipality ptuj" in said
+    assert "drava-{indicators,export,backup,maintain}@ptuj.timer" in said
+
+
+def test_what_is_there_and_differs_is_left_unless_asked_and_rights_are_added(tmp_path):
+    deploy(tmp_path, "--municipality", "ptuj")
+    unit, rights = tmp_path / "etc/systemd/system/drava-export@.timer", tmp_path / "etc/mosquitto/drava.acl"
+    ours = unit.read_text("utf-8")
+    unit.write_text("changed by hand\n")
+    for _ in range(2):
+        assert f"differs  {unit}" in deploy(tmp_path, "--municipality", "maribor")[1]
+    assert unit.read_text("utf-8") == "changed by hand\n"
+    for name in ("ptuj", "maribor"):
+        assert rights.read_text("utf-8").count(f"\nuser drava-{name}\n") == 1
+    assert deploy(tmp_path, "--municipality", "maribor", "--replace")[0] == 0
+    assert unit.read_text("utf-8") == ours
+
+
+@pytest.mark.parametrize("name", ["Ptuj", "../x", "a/b", "%i", "", "#"])
+def test_a_name_that_no_topic_can_have_is_refused(tmp_path, name):
+    with pytest.raises(DravaError, match="no name"):
+        CliRunner().invoke(app, ["deploy", str(tmp_path), "--municipality", name], catch_exceptions=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "etc").write_text("a file")
+    with pytest.raises(DravaError, match="cannot be written"):
+        CliRunner().invoke(app, ["deploy", str(tmp_path), "--municipality", "ptuj"], catch_exceptions=False)

@@ -14,7 +14,7 @@ import drava
 from hatch_build import TOP_LEVEL
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = {".py", ".toml", ".sql", ".conf", ".csv", ".html", ".css", ".js"}
+SHIPPED = {".py", ".toml", ".sql", ".conf", ".csv", ".html", ".css", ".js", ".service", ".timer", ".sysusers", ".acl"}
 
 
 @pytest.fixture(scope="module")
