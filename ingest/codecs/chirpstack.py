@@ -5,7 +5,7 @@ import re
 import msgspec
 from msgspec import Struct
 
-from ingest.codecs.lorawan import Counter, Object, Port, base64_frame, eui_of, parsed, uplink
+from ingest.codecs.lorawan import Counter, Object, Port, base64_frame, eui_of, keys, parsed, uplink
 from ingest.codecs.record import Decoded, Housekeeping, Rejected, Times, epoch_us
 from schemas.reasons import Reason
 
@@ -48,7 +48,6 @@ class _Event(Struct, rename="camel"):
 
 
 _event = msgspec.json.Decoder(_Event)
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def decode(topic: str, payload: bytes) -> Decoded:
@@ -83,8 +82,8 @@ def _kind(topic: str, payload: bytes) -> str | None:
     levels = topic.split("/")
     if levels[-2:-1] == ["event"]:
         return levels[-1] if levels[-1] in _KINDS else None
-    keys = _fields.decode(payload).keys()
-    return next((kind for kind, signs in _SIGNS.items() if signs & keys), None)
+    said = set(keys(payload))
+    return next((kind for kind, signs in _SIGNS.items() if signs & said), None)
 
 
 def _device(topic: str, event: _Event) -> str | Rejected | None:

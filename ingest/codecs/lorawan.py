@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -15,6 +16,7 @@ Port = Annotated[int, Meta(ge=0, lt=2**8)]
 Object = dict[str, Any]
 T = TypeVar("T")
 
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _EUI = re.compile(r"[0-9a-f]{16}")
 
 
@@ -28,6 +30,14 @@ def parsed(decoder: msgspec.json.Decoder[T], payload: bytes, hint: str) -> T | R
         return Rejected(Reason.NOT_JSON, str(error) if payload.lstrip()[:1] == b"{" else f"{error}; {hint}")
     except RecursionError:
         return Rejected(Reason.WRONG_SHAPE, "nested too deeply")
+
+
+def keys(payload: bytes) -> Sequence[str]:
+    """The names in an object, in their order; none where one is no text, which decoding skips if it does not know it."""
+    try:
+        return list(_fields.decode(payload))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ()
 
 
 def eui_of(text: str) -> str | Rejected:

@@ -8,7 +8,7 @@ import re
 import msgspec
 from msgspec import Struct
 
-from ingest.codecs.lorawan import Counter, Object, Port, base64_frame, eui_of, parsed, uplink
+from ingest.codecs.lorawan import Counter, Object, Port, base64_frame, eui_of, keys, parsed, uplink
 from ingest.codecs.record import Decoded, Housekeeping, Rejected, Times, epoch_us
 from schemas.reasons import Reason
 
@@ -55,7 +55,6 @@ class _Message(Struct):
 
 
 _message = msgspec.json.Decoder(_Message)
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def decode(topic: str, payload: bytes) -> Decoded:
@@ -70,7 +69,7 @@ def decode(topic: str, payload: bytes) -> Decoded:
         return Housekeeping("simulated", device)
     if message.uplink_message is not None:
         return _uplink(device, message, message.uplink_message)
-    kind = next((_EVENTS[key] for key in _fields.decode(payload) if key in _EVENTS), None)
+    kind = next((_EVENTS[key] for key in keys(payload) if key in _EVENTS), None)
     if kind is None:
         return Rejected(Reason.WRONG_SHAPE, "this is no message of The Things Stack v3")
     return Housekeeping(kind, device)
