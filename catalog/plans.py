@@ -1,7 +1,7 @@
 """Plans, positions and snapshots: what the lake's commit writes down, in transactions of its own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,8 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from catalog.store import Store, dirty_days, journals, meta, plans, revised_days, snapshots
 from catalog.store import buried as buried_files
 
+_END = "end."  # of a table's chain: its note in `meta`
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class DataFile:
     """A Parquet file of a table. `path` is relative to the table's folder."""
 
@@ -22,6 +24,7 @@ class DataFile:
     size: int
     stats: str
     modified: int  # ms since 1970, as Delta wants it
+    sha256: str = ""  # of its bytes; none where an older program wrote it
 
 
 @dataclass(frozen=True)
@@ -98,30 +101,54 @@ def pending(store: Store) -> Plan | None:
     return None if row is None else _plan(row)
 
 
-def publish(store: Store, plan: Plan, versions: Mapping[str, int]) -> Snapshot:
-    """Make a snapshot of these versions, move the positions, end the plan: one transaction."""
+@dataclass(frozen=True)
+class Applied:
+    """A plan in the log of one table: the version that it made, and the hash of the log's entry."""
+
+    version: int
+    link: str
+
+
+def publish(store: Store, plan: Plan, applied: Mapping[str, Applied]) -> Snapshot:
+    """Make a snapshot of these versions, move the positions, end the plan: one transaction.
+
+    The hashes stay with the plan, and the newest of each table as the end of its chain.
+    """
+    versions = {name: at.version for name, at in applied.items()}
     with store.begin() as db:
         latest = _latest(db)
-        merged = (latest.versions if latest else {}) | dict(versions)
+        merged = (latest.versions if latest else {}) | versions
         made = db.execute(insert(snapshots).values(plan_id=plan.id, created_at=plan.created_at, versions=merged))
         for uuid, (row, messages) in plan.positions.items():
             db.execute(update(journals).where(journals.c.uuid == uuid).values(position=row, messages=messages))
-        for family, day in plan.revised:
-            _add(db, revised_days, family=family, day=day)
-        for dataset, subject, local_date in plan.dirty:
-            _add(db, dirty_days, dataset=dataset, subject=subject, local_date=local_date)
-        for name, change in plan.tables.items():
-            for file in change.removes:
-                _add(db, buried_files, table_name=name, path=file.path, at=plan.created_at)
-        # the files are named in the Delta log; the body would only grow the catalogue
-        db.execute(update(plans).where(plans.c.id == plan.id).values(state="published", body="{}"))
+        _add(db, revised_days, [{"family": family, "day": day} for family, day in plan.revised])
+        names = ("dataset", "subject", "local_date")
+        _add(db, dirty_days, [dict(zip(names, day, strict=True)) for day in plan.dirty])
+        gone = ((name, file.path) for name, change in plan.tables.items() for file in change.removes)
+        _add(db, buried_files, [{"table_name": name, "path": path, "at": plan.created_at} for name, path in gone])
+        for name, at in applied.items():
+            _note(db, f"{_END}{name}", f"{at.version} {at.link}")
+        # the files are named in the Delta log; they would only grow the catalogue
+        body = json.dumps({"links": {name: at.link for name, at in applied.items()}})
+        db.execute(update(plans).where(plans.c.id == plan.id).values(state="published", body=body))
         key = made.inserted_primary_key
         return Snapshot(int(key[0]) if key else 0, plan.created_at, merged)
 
 
-def _add(db: Connection, table: Any, **values: str | int) -> None:
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-    db.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+def _add(db: Connection, table: Any, rows: Sequence[Mapping[str, str | int]]) -> None:
+    """Insert rows; those that are there stay as they are."""
+    if rows:
+        db.execute(_insert(db)(table).on_conflict_do_nothing(), rows)
+
+
+def _note(db: Connection, key: str, value: str) -> None:
+    """Set one value of the catalogue's own notes."""
+    fresh = _insert(db)(meta).values(key=key, value=value)
+    db.execute(fresh.on_conflict_do_update(index_elements=[meta.c.key], set_={"value": value}))
+
+
+def _insert(db: Connection) -> Any:
+    return (sqlite if db.dialect.name == "sqlite" else postgresql).insert
 
 
 def _latest(db: Connection) -> Snapshot | None:
@@ -159,7 +186,9 @@ def position(store: Store, uuid: str) -> JournalPosition:
         known = select(journals).where(journals.c.uuid == uuid)
         row = db.execute(known).first()
         if row is None:
-            _add(db, journals, uuid=uuid, position=0, messages=0)  # two writers may meet a new journal at once
+            _add(
+                db, journals, [{"uuid": uuid, "position": 0, "messages": 0}]
+            )  # two writers may meet a new journal at once
             row = db.execute(known).one()
         return JournalPosition(row.num, row.position, row.messages)
 
@@ -210,3 +239,20 @@ def forget_buried(store: Store, before: int) -> None:
     """Strike from the list what was deleted."""
     with store.begin() as db:
         db.execute(delete(buried_files).where(buried_files.c.at < before))
+
+
+def links(store: Store) -> dict[tuple[str, int], str]:
+    """Hashes of log entries by table and plan, of the plans that are kept."""
+    found: dict[tuple[str, int], str] = {}
+    with store.begin() as db:
+        for row in db.execute(select(plans.c.id, plans.c.body).where(plans.c.state == "published")):
+            found |= {(name, row.id): link for name, link in json.loads(row.body).get("links", {}).items()}
+    return found
+
+
+def ends(store: Store) -> dict[str, Applied]:
+    """Where the chain of each table ends."""
+    with store.begin() as db:
+        rows = db.execute(select(meta).where(meta.c.key.startswith(_END, autoescape=True))).all()
+    found = ((row.key.removeprefix(_END), row.value.split()) for row in rows)
+    return {name: Applied(int(version), link) for name, (version, link) in found}

@@ -1,14 +1,16 @@
 """The one place where data becomes visible: decide once, write, plan, commit, publish.
 
 Order of a commit: the Parquet files of all tables are written and synced; one plan row names them and the journal
-positions; the Delta logs are committed from the plan and synced; one catalogue transaction publishes the snapshot.
+positions; the Delta logs get their entries from the plan, synced; one catalogue transaction publishes the snapshot.
+Within each of these steps the waits for the disk overlap.
 A crash before the plan leaves files that nothing names; a crash after it is rolled forward as written.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -16,7 +18,7 @@ from catalog import plans
 from catalog.plans import DataFile, Plan, Snapshot, TableChange
 from catalog.store import Store
 from lake.delta import Delta
-from lake.files import write_parquet
+from lake.files import sync_file, sync_folder, write_parquet
 from lake.lock import locked
 from lake.publish import Publisher
 from lake.tables import tables
@@ -24,6 +26,12 @@ from schemas.clock import micros
 from schemas.errors import DravaError
 from schemas.settings import Home
 from schemas.steps import reached
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENCODERS = 2  # files encoded at once: more take memory, not time
+DISK_WAITS = 32  # files and folders synced at once
 
 Clock = Callable[[], datetime]
 Days = Mapping[str, pa.Table]  # UTC day -> rows
@@ -41,7 +49,9 @@ class Lake:
         self.snapshot: Snapshot | None = None
         self._publisher = Publisher(home, store)
         self._locked = False
-        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lake")
+        self._encoders = ThreadPoolExecutor(ENCODERS, thread_name_prefix="encode")
+        self._disk = ThreadPoolExecutor(DISK_WAITS, thread_name_prefix="disk")
+        self._lasting: set[Path] = set()  # folders whose name is on the disk
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -121,32 +131,41 @@ class Lake:
         return self._roll_forward(plan)
 
     def _write(self, number: int, rows: Mapping[str, Days], now: int) -> dict[str, list[DataFile]]:
-        """Write and sync all files; the waits for the disk overlap."""
+        """Write and sync all files; while some are encoded, others wait for the disk."""
         jobs = [
-            (name, self._pool.submit(write_parquet, self.home.lake / name, f"{number:010d}", day, table, now))
+            (name, self._encoders.submit(write_parquet, self.home.lake / name, f"{number:010d}", day, table, now))
             for name, days in rows.items()
             for day, table in days.items()
             if table.num_rows
         ]
-        wait([job for _, job in jobs])  # where one fails, none may go on writing under a name that is used again
         written: dict[str, list[DataFile]] = {}
-        for name, job in jobs:
-            written.setdefault(name, []).append(job.result())
+        syncs: list[Future[None]] = []
+        try:
+            for name, job in jobs:
+                written.setdefault(name, []).append(file := job.result())
+                syncs.append(self._disk.submit(sync_file, self.home.lake / name / file.path))
+            days = {self.home.lake / name / f"day={file.day}" for name, files in written.items() for file in files}
+            fresh = days - self._lasting
+            syncs += [self._disk.submit(sync_folder, folder) for folder in days | {day.parent for day in fresh}]
+            for sync in syncs:
+                sync.result()
+        finally:  # where one fails, none may go on writing under a name that is used again
+            wait([job for _, job in jobs])
+            wait(syncs)
+        self._lasting |= fresh
         return written
 
     def _roll_forward(self, plan: Plan) -> Snapshot:
-        jobs = {
-            name: self._pool.submit(self.tables[name].apply, plan.id, change) for name, change in plan.tables.items()
-        }
-        versions = {}
+        jobs = {name: self._disk.submit(self.tables[name].apply, plan, change) for name, change in plan.tables.items()}
+        applied = {}
         try:
             for name, job in jobs.items():
-                versions[name] = job.result()
+                applied[name] = job.result()
                 reached("delta_first")
         finally:
             wait(jobs.values())  # where one fails, the others end before the lock is given back
         reached("delta_committed")
-        self.snapshot = plans.publish(self.store, plan, versions)
+        self.snapshot = plans.publish(self.store, plan, applied)
         reached("snapshot_made")
         self._publisher.refresh(self.snapshot)
         reached("published")

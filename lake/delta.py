@@ -1,20 +1,30 @@
-"""One Delta table as the commit needs it: its files by day, and a change applied exactly once."""
+"""One Delta table as the commit needs it: its files by day, and a plan applied exactly once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake import DeltaTable, PostCommitHookProperties, Schema
+from deltalake.exceptions import DeltaError
 
-from catalog.plans import DataFile, TableChange
+from catalog.plans import Applied, DataFile, Plan, TableChange
+from lake import log
 from lake.files import sync_file, sync_folder
 from lake.tables import with_day
 
-APP = "drava"  # one application id in the log; its version is the plan's id
 ATTEMPTS = 10
 _QUIET = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
+
+@dataclass
+class _End:
+    """Where the log ends, as far as this process knows."""
+
+    version: int
+    link: str  # hash of the last entry
+    plan: int  # the one that changed the table last
+    columns: frozenset[str]
 
 
 class Delta:
@@ -24,27 +34,32 @@ class Delta:
         """Open the table; it is made by its first change."""
         self.folder = folder
         self.schema = with_day(schema)
-        self._table: DeltaTable | None = None
+        self._end: _End | None = None
         self._files: dict[str, list[DataFile]] | None = None
+        self._touched: set[str] = set()
 
     def reopen(self) -> None:
         """Forget what was read: another process may have changed the table."""
-        self._table = None
+        self._end = None
         self._files = None
 
-    def _opened(self) -> DeltaTable:
-        if self._table is None:
+    def _opened(self) -> _End:
+        if self._end is None:
             if not DeltaTable.is_deltatable(str(self.folder)):
                 self._create()
-            self._table = DeltaTable(self.folder)
-        return self._table
+            table = DeltaTable(self.folder)
+            version = table.version()
+            columns = frozenset(field.name for field in table.schema().fields)
+            entry = log.path_of(self.folder, version)
+            body = entry.read_bytes() if entry.exists() else b""  # an old version may live in a checkpoint only
+            self._end = _End(version, log.link(body), table.transaction_version(log.APP) or 0, columns)
+        return self._end
 
     def _create(self) -> None:
         self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         self.folder.chmod(0o750)
         DeltaTable.create(self.folder, schema=self.schema, partition_by=["day"], mode="ignore")
-        log = self.folder / "_delta_log"
-        log.chmod(0o750)
+        (self.folder / log.FOLDER).chmod(0o750)
         self._sync_log(0)
         sync_folder(self.folder)
         sync_folder(self.folder.parent)
@@ -54,29 +69,24 @@ class Delta:
         if not DeltaTable.is_deltatable(str(self.folder)):
             return 0
         try:
-            return self._opened().transaction_version(APP) or 0
+            return self._opened().plan
         except DeltaError:  # a damaged log: a change fails at it, and `drava doctor` names it
             return 0
 
     def version(self) -> int:
         """The newest version of the table."""
-        return self._opened().version()
+        return self._opened().version
 
-    def files(self) -> dict[str, list[DataFile]]:
+    def files(self) -> Mapping[str, list[DataFile]]:
         """The live files by UTC day, from the newest version read."""
         if self._files is None:
-            found: dict[str, list[DataFile]] = {}
-            for action in pa.table(self._opened().get_add_actions(flatten=True)).to_pylist():
-                file = DataFile(
-                    path=action["path"],
-                    day=str(action["partition.day"]),
-                    rows=action["num_records"] or 0,
-                    size=action["size_bytes"],
-                    stats="",
-                    modified=0,
-                )
-                found.setdefault(file.day, []).append(file)
-            self._files = found
+            self._files = {}
+            table = DeltaTable(self.folder, version=self._opened().version)
+            actions = pa.table(table.get_add_actions(flatten=True))
+            columns = (actions[name].to_pylist() for name in ("path", "partition.day", "num_records", "size_bytes"))
+            for path, day, rows, size in zip(*columns, strict=True):
+                file = DataFile(path, str(day), rows or 0, size, stats="", modified=0)
+                self._files.setdefault(file.day, []).append(file)
         return self._files
 
     def paths(self, days: Iterable[str]) -> list[Path]:
@@ -84,56 +94,39 @@ class Delta:
         files = self.files()
         return [self.folder / file.path for day in days for file in files.get(day, [])]
 
-    def apply(self, plan_id: int, change: TableChange) -> int:
-        """Commit a change unless the log holds it already. Returns the version that includes it, synced to disk."""
+    def apply(self, plan: Plan, change: TableChange) -> Applied:
+        """Bring a plan's change into the log unless it is there already; when this returns it is on the disk."""
         for attempt in range(ATTEMPTS):
-            table = self._opened()
-            if (table.transaction_version(APP) or 0) >= plan_id:
+            end = self._opened()
+            if end.plan >= plan.id:
+                self._sync_log(end.version)
                 break
+            if not end.columns.issuperset(self.schema.names):
+                end = self._widened(end)
+            body = log.entry(plan, change, end.link)
             try:
-                self._widen(table)
-                self._commit(table, plan_id, change)
-                self._remember(change)
-                break
-            except CommitFailedError:
-                # somebody else's commit came first: a fresh handle sees it, an old one would fail for ever
+                log.put(self.folder, end.version + 1, body)
+            except FileExistsError:
+                # somebody else's commit came first: a fresh look sees it
                 self.reopen()
                 if attempt == ATTEMPTS - 1:
                     raise
-        version = self._opened().version()
-        self._sync_log(version)
-        return version
+                continue
+            self._end = _End(end.version + 1, log.link(body), plan.id, end.columns)
+            self._remember(change)
+            break
+        end = self._opened()
+        return Applied(end.version, end.link)
 
-    def _widen(self, table: DeltaTable) -> None:
+    def _widened(self, end: _End) -> _End:
         """Tell the log of columns that this program has and the table not yet: an upgrade brought a measure."""
-        known = {field.name for field in table.schema().fields}
-        fresh = [field for field in Schema.from_arrow(self.schema).fields if field.name not in known]
-        if fresh:
-            table.alter.add_columns(fresh, post_commithook_properties=_QUIET)
-            table.update_incremental()
-            self._sync_log(table.version())
-
-    def _commit(self, table: DeltaTable, plan_id: int, change: TableChange) -> None:
-        adds = [AddAction(f.path, f.size, {"day": f.day}, f.modified, change.data_change, f.stats) for f in change.adds]
-        removes = [
-            RemoveAction(
-                path=f.path,
-                deletion_timestamp=f.modified,
-                data_change=change.data_change,
-                partition_values={"day": f.day},
-                size=f.size,
-            )
-            for f in change.removes
-        ]
-        table.create_write_transaction(
-            [*adds, *removes],
-            mode="append",
-            schema=self.schema,
-            partition_by=["day"],
-            commit_properties=CommitProperties(max_commit_retries=0, app_transactions=[Transaction(APP, plan_id)]),
-            post_commithook_properties=_QUIET,
-        )
-        table.update_incremental()
+        fresh = [field for field in Schema.from_arrow(self.schema).fields if field.name not in end.columns]
+        table = DeltaTable(self.folder)
+        table.alter.add_columns(fresh, post_commithook_properties=_QUIET)
+        self._end = None
+        end = self._opened()
+        self._sync_log(end.version)
+        return end
 
     def _remember(self, change: TableChange) -> None:
         if self._files is None:
@@ -145,22 +138,18 @@ class Delta:
             self._files.setdefault(file.day, []).append(file)
 
     def _sync_log(self, version: int) -> None:
-        log = self.folder / "_delta_log"
-        entry = log / f"{version:020d}.json"
-        if entry.exists():  # an old version may live in a checkpoint only
+        entry = log.path_of(self.folder, version)
+        if entry.exists():
             entry.chmod(0o640)
             sync_file(entry)
-        sync_folder(log)
+        sync_folder(entry.parent)
 
     def checkpoint(self) -> None:
         """Write a checkpoint, so that opening stays quick; maintenance alone does this."""
-        table = self._opened()
+        table = DeltaTable(self.folder)
         table.create_checkpoint()
-        log = self.folder / "_delta_log"
-        for path in log.glob(f"{table.version():020d}.checkpoint*.parquet"):
+        folder = self.folder / log.FOLDER
+        for path in [*folder.glob(f"{table.version():020d}.checkpoint*.parquet"), folder / "_last_checkpoint"]:
             path.chmod(0o640)
             sync_file(path)
-        if (log / "_last_checkpoint").exists():
-            (log / "_last_checkpoint").chmod(0o640)
-            sync_file(log / "_last_checkpoint")
-        sync_folder(log)
+        sync_folder(folder)

@@ -1,5 +1,6 @@
-"""Parquet files of the lake: written once, synced to the disk, never changed."""
+"""Parquet files of the lake: written once, never changed. Who names them syncs them first."""
 
+import hashlib
 import json
 import os
 from datetime import UTC, datetime
@@ -15,16 +16,16 @@ from catalog.plans import DataFile
 
 def sync_folder(folder: Path) -> None:
     """Make names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    _sync(folder, os.O_DIRECTORY)
 
 
 def sync_file(path: Path) -> None:
     """Make a file's contents durable."""
-    handle = os.open(path, os.O_RDONLY)
+    _sync(path, 0)
+
+
+def _sync(path: Path, kind: int) -> None:
+    handle = os.open(path, os.O_RDONLY | kind)
     try:
         os.fsync(handle)
     finally:
@@ -32,42 +33,42 @@ def sync_file(path: Path) -> None:
 
 
 def write_parquet(table_folder: Path, name: str, day: str, rows: pa.Table, modified_us: int) -> DataFile:
-    """Write rows of one day to `day=…/name.parquet` and sync file and folder. The group may read, nobody may change."""
+    """Write rows of one day to `day=…/name.parquet`, not synced yet. The group may read, nobody may change."""
     folder = table_folder / f"day={day}"
-    _make(folder)
+    if not folder.is_dir():
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        folder.chmod(0o750)
     path = folder / f"{name}.parquet"
     path.unlink(missing_ok=True)  # left by a crash before its plan; it may not be written again, only replaced
+    body = _encoded(rows)
     with path.open("xb") as file:
-        # dictionaries pay for names and flags; measures are as good without and cost less time
-        pq.write_table(
-            rows,
-            file,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=[f.name for f in rows.schema if pa.types.is_string(f.type) and f.name != "message_hash"],
-            write_statistics=True,
-            write_page_checksum=True,  # `drava verify --deep` reads them: a flipped bit is found where it is
-            row_group_size=131_072,
-        )
-        file.flush()
-        os.fsync(file.fileno())
-    path.chmod(0o440)
-    sync_folder(folder)
+        os.fchmod(file.fileno(), 0o440)
+        file.write(body)
     return DataFile(
         path=f"day={day}/{name}.parquet",
         day=day,
         rows=rows.num_rows,
-        size=path.stat().st_size,
+        size=body.size,
         stats=_stats(rows),
         modified=modified_us // 1000,
+        sha256=hashlib.sha256(body).hexdigest(),
     )
 
 
-def _make(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        folder.chmod(0o750)
-        sync_folder(folder.parent)
+def _encoded(rows: pa.Table) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    # dictionaries pay for names and flags; measures are as good without and cost less time
+    pq.write_table(
+        rows,
+        sink,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[f.name for f in rows.schema if pa.types.is_string(f.type) and f.name != "message_hash"],
+        write_statistics=True,
+        write_page_checksum=True,  # `drava verify --deep` reads them: a flipped bit is found where it is
+        row_group_size=131_072,
+    )
+    return sink.getvalue()
 
 
 def _stats(rows: pa.Table) -> str:

@@ -250,17 +250,17 @@ def test_a_full_disk_leaves_what_was_and_goes_on_when_there_is_space(feed, monke
 
 
 def test_a_log_that_cannot_be_written_is_written_later_from_the_plan(feed, monkeypatch):
-    from lake.delta import Delta  # noqa: PLC0415 - the one place whose writes fail here
+    from lake import log  # noqa: PLC0415 - the one place whose writes fail here
 
-    real, left = Delta._commit, [6]
+    real, left = log.put, [6]
 
-    def apply(*args):
+    def put(*args):
         left[0] -= 1
         if 0 <= left[0] < 3:
             raise OSError(28, "No space left on device")
         return real(*args)
 
-    monkeypatch.setattr(Delta, "_commit", apply)
+    monkeypatch.setattr(log, "put", put)
     feed.restart()
     failures = 0
     while True:

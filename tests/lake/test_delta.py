@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from catalog.plans import TableChange
-from lake.delta import APP, Delta
+from catalog.plans import Plan, TableChange
+from lake.delta import Delta
 from lake.files import write_parquet
+from lake.log import APP
 
 SCHEMA = pa.schema([("device_id", pa.string()), ("observed_at", pa.timestamp("us", "UTC")), ("value", pa.float64())])
 DAY = "2026-03-02"
@@ -28,14 +29,18 @@ def added(folder, number, rows=1, day=DAY):
     return TableChange([write_parquet(folder, f"{number:010d}", day, table, number)])
 
 
+def apply(delta, number, change):
+    return delta.apply(Plan(number, "ingest", number, {}), change).version
+
+
 def values(folder):
     return sorted(DeltaTable(folder).to_pyarrow_table()["value"].to_pylist())
 
 
 def test_a_change_applied_again_is_applied_once(folder):
     delta, change = Delta(folder, SCHEMA), added(folder, 1)
-    assert delta.apply(1, change) == delta.apply(1, change) == 1
-    assert Delta(folder, SCHEMA).apply(1, change) == 1
+    assert apply(delta, 1, change) == apply(delta, 1, change) == 1
+    assert apply(Delta(folder, SCHEMA), 1, change) == 1
     assert values(folder) == [1]
     assert DeltaTable(folder).transaction_version(APP) == 1
 
@@ -43,9 +48,9 @@ def test_a_change_applied_again_is_applied_once(folder):
 def test_a_stale_handle_sees_what_another_committed(folder):
     first, second = Delta(folder, SCHEMA), Delta(folder, SCHEMA)
     assert first.files() == second.files() == {}
-    first.apply(1, added(folder, 1))
-    assert second.apply(2, added(folder, 2)) == 2  # opened before the first change
-    assert first.apply(3, added(folder, 3)) == 3
+    apply(first, 1, added(folder, 1))
+    assert apply(second, 2, added(folder, 2)) == 2  # opened before the first change
+    assert apply(first, 3, added(folder, 3)) == 3
     assert values(folder) == [1, 2, 3]
     second.reopen()
     assert sum(len(files) for files in second.files().values()) == 3
@@ -56,17 +61,17 @@ def test_a_stale_handle_does_not_apply_what_another_did_for_it(folder):
     first.version()
     second.version()
     change = added(folder, 1)
-    first.apply(1, change)
-    assert second.apply(1, change) == 1
+    apply(first, 1, change)
+    assert apply(second, 1, change) == 1
     assert values(folder) == [1]
 
 
 def test_a_file_is_replaced_and_taken_away_in_one_version(folder):
     delta, old = Delta(folder, SCHEMA), added(folder, 1, rows=3)
-    delta.apply(1, old)
+    apply(delta, 1, old)
     delta.files()
     new = TableChange(added(folder, 2, rows=3).adds, old.adds, data_change=False)
-    assert delta.apply(2, new) == 2
+    assert apply(delta, 2, new) == 2
     assert values(folder) == [2, 2, 2]
     assert [file.path for files in delta.files().values() for file in files] == [new.adds[0].path]
     assert len(DeltaTable(folder, version=1).file_uris()) == 1
@@ -74,16 +79,16 @@ def test_a_file_is_replaced_and_taken_away_in_one_version(folder):
 
 
 def test_a_column_that_an_upgrade_brought_is_known_to_all_readers(folder):
-    Delta(folder, SCHEMA).apply(1, added(folder, 1))
+    apply(Delta(folder, SCHEMA), 1, added(folder, 1))
     wider = SCHEMA.append(pa.field("fresh", pa.int64()))
-    Delta(folder, wider).apply(2, added(folder, 2))
+    apply(Delta(folder, wider), 2, added(folder, 2))
     assert DeltaTable(folder).to_pyarrow_table()["fresh"].to_pylist() == [None, None]
     assert values(folder) == [1, 2]
 
 
 def test_an_empty_log_folder_of_a_crash_becomes_a_table(folder):
     (folder / "_delta_log").mkdir(parents=True)
-    assert Delta(folder, SCHEMA).apply(1, added(folder, 1)) == 1
+    assert apply(Delta(folder, SCHEMA), 1, added(folder, 1)) == 1
 
 
 def test_statistics_bound_the_times_of_a_file(folder):
