@@ -238,6 +238,7 @@ class Home:
     lake = property(lambda self: self.path / "lake", doc="Delta tables, one folder each.")
     published = property(lambda self: self.path / "published", doc="What readers need, readable by the group.")
     exports = property(lambda self: self.path / "exports", doc="Exports and reports.")
+    profiles = property(lambda self: self.path / "profiles", doc="The city's own profiles of device types; optional.")
     secrets = property(lambda self: self.path / "secrets", doc="Passwords, for the owner alone.")
 
 
