@@ -53,38 +53,44 @@ def load(file: Traversable) -> Profile:
 class Profiles:
     """The profiles in force: found by the model that the registry names."""
 
-    def __init__(self, found: Iterable[Profile] = ()) -> None:
-        """Later ones take the place of earlier ones with the same id. Raises DravaError where two claim a model."""
-        self.by_id = {profile.id: profile for profile in found}
-        self._models: dict[str, Profile] = {}
-        for profile in self.by_id.values():
+    def __init__(self, found: Iterable[Profile], base: "Profiles | None" = None) -> None:
+        """`found` go before `base`, by id and by model. Two of `found` with one model: the later is broken."""
+        found = list(found)
+        self.by_id: dict[str, Profile] = {**(base.by_id if base else {}), **{profile.id: profile for profile in found}}
+        self.broken: dict[str, str] = {}  # file -> what is wrong with it
+        self.models: dict[str, Profile] = {}
+        for profile in found:
             for model in profile.recognise.models:
-                other = self._models.setdefault(_plain(model), profile)
+                other = self.models.setdefault(_plain(model), profile)
                 if other is not profile:
-                    raise DravaError(
-                        f"model {model!r} is in two profiles: {other.id}, {profile.id}", "Keep it in one of them"
-                    )
+                    self.broken[profile.id + SUFFIX] = f"model {model!r} is in {other.id}{SUFFIX} too"
+        for model, profile in (base.models if base else {}).items():
+            if self.by_id[profile.id] is profile:  # a file of the same name takes its whole place
+                self.models.setdefault(model, profile)
 
     def by_model(self, model: str) -> Profile | None:
         """Give the profile of a model as the registry writes it, or None; case, spaces and hyphens do not matter."""
-        return self._models.get(_plain(model))
+        return self.models.get(_plain(model))
 
 
-@cache
 def profiles() -> dict[str, Profile]:
     """Every profile that Drava brings along, by its id, sorted."""
-    return _brought().by_id
+    return brought().by_id
 
 
 def by_model(model: str) -> Profile | None:
     """Give the profile of a model among those that Drava brings along, or None."""
-    return _brought().by_model(model)
+    return brought().by_model(model)
 
 
 @cache
-def _brought() -> Profiles:
+def brought() -> Profiles:
+    """The profiles that Drava brings along. Raises DravaError where one is wrong."""
     found = [load(f) for f in (files("devices") / "profiles").iterdir() if f.name.endswith(SUFFIX)]
-    return Profiles(sorted(found, key=lambda profile: profile.id))
+    made = Profiles(sorted(found, key=lambda profile: profile.id))
+    for file, what in made.broken.items():
+        raise DravaError(f"{file}: {what}", "Keep it in one of them")
+    return made
 
 
 def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
@@ -93,9 +99,19 @@ def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 def in_force(folder: Path) -> Profiles:
-    """Ours and the city's own. Raises DravaError where one of its files cannot be read."""
-    own = [load(file) for file in sorted(_own(folder))]
-    return Profiles([*profiles().values(), *own]) if own else _brought()
+    """Ours and the city's own. A file that cannot be read stops nothing: it is named in `broken`."""
+    own: list[Profile] = []
+    broken: dict[str, str] = {}
+    for file in sorted(_own(folder)):
+        try:
+            own.append(load(file))
+        except (DravaError, OSError) as error:
+            broken[file.name] = str(error)
+    if not own and not broken:
+        return brought()
+    made = Profiles(own, brought())
+    made.broken |= broken
+    return made
 
 
 def _own(folder: Path) -> list[Path]:

@@ -13,13 +13,13 @@ import polars as pl
 import pyarrow as pa
 
 from catalog.registry import Device
-from devices.profiles import by_model
 from devices.registry import normal_id
 from ingest.codecs.json import as_datetime, elements
 from ingest.codecs.record import Housekeeping, Reading, Rejected, Uplink
 from ingest.route import Router, Source
 from ingest.rows import FamilyRows, Wrong, build, decoder
 from ingest.uplink import readings as of_uplink
+from ingest.uplink import spoken
 from schemas.reasons import Reason
 from schemas.vocabulary import families
 
@@ -137,6 +137,8 @@ class _General:
     def __init__(self, batch: Batch, router: Router) -> None:
         self.batch = batch
         self.known = router.known
+        self.profiles = router.profiles
+        self.zone = router.zone
 
     def take(self, number: int, topic: str, payload: bytes, source: Source) -> None:
         """Decode one message to readings, housekeeping or a refusal."""
@@ -165,23 +167,30 @@ class _General:
         if wrong is not None or device is None:
             self._refuse(number, element, wrong or Rejected(Reason.UNKNOWN_DEVICE, ""), source, device, item.device)
             return
+        profile = self.profiles.by_model(device.model) if device.model else None
+        if profile is not None and profile.family != device.family:
+            profile = None
         if isinstance(item, Reading):
-            self._reading(number, element, item, device, source, None)
+            made = [item] if profile is None else spoken(profile, item, self.zone)
+        elif profile is None:
+            self._refuse(number, element, Rejected(Reason.NO_PROFILE, self._unread(device)), source, device)
             return
-        profile = by_model(device.model or "")
-        if profile is None or profile.family != device.family:
-            detail = f"model {device.model!r} of family {device.family}" if device.model else "the device has no model"
-            self._refuse(number, element, Rejected(Reason.NO_PROFILE, detail), source, device)
-            return
-        made = of_uplink(profile, item)
+        else:
+            made = of_uplink(profile, item, self.zone)
         if isinstance(made, Rejected):
             self._refuse(number, element, made, source, device)
         elif isinstance(made, Housekeeping):
             self.batch.housekeeping.append((number, device))
         else:
+            several = len(made) > 1 and element == WHOLE
             for position, reading in enumerate(made):
-                place = position if len(made) > 1 else element
-                self._reading(number, place, reading, device, source, profile.id)
+                by = None if reading is item or profile is None else profile.id
+                self._reading(number, position if several else element, reading, device, source, by)
+
+    def _unread(self, device: Device) -> str:
+        """Why no profile reads this device."""
+        said = f"model {device.model!r} of family {device.family}" if device.model else "the device has no model"
+        return "; ".join([said, *(f"broken: {what}"[:200] for what in self.profiles.broken.values())])
 
     def _unfit(self, device: Device | None, named: str, source: Source) -> Rejected | None:
         """Why the registry does not let this device say this here."""
@@ -196,7 +205,7 @@ class _General:
     def _reading(
         self, number: int, element: int, reading: Reading, device: Device, source: Source, profile: str | None
     ) -> None:
-        rows = self.batch.of(device.family)
+        rows = self.batch.of(reading.family or device.family)
         made = build(rows.family, as_datetime(reading.time), reading.seq, reading.values)
         if isinstance(made, Wrong):
             self._refuse(number, element, Rejected(made.reason, made.detail), source, device)

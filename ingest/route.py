@@ -1,8 +1,10 @@
 """From a topic to what is known before the payload is opened: codec, family, device, gateway."""
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from catalog.registry import Device
+from devices.profiles import Profiles, brought
 from ingest.codecs import load
 from ingest.codecs.declared import Field, Path, Paths
 from ingest.codecs.record import Codec, Rejected
@@ -45,9 +47,11 @@ def declared(route: Route) -> Paths | None:
 class Router:
     """Topics to sources, remembered. Made anew when the registry changes."""
 
-    def __init__(self, settings: Settings, known: Known) -> None:
+    def __init__(self, settings: Settings, known: Known, profiles: Profiles | None = None) -> None:
         """Load the codecs that the routes name. Raises DravaError where a route names none that exists."""
         self.known = known
+        self.profiles = profiles or brought()
+        self.zone = ZoneInfo(settings.timezone)
         self._municipality = settings.municipality
         self._routes: list[tuple[Route, Codec]] = [
             (route, load(route.codec, declared(route))) for route in settings.route

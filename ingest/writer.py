@@ -12,6 +12,7 @@ import pyarrow as pa
 from catalog import plans
 from catalog import registry as registry_tables
 from catalog.store import Store
+from devices.profiles import in_force, stamp
 from ingest import balance
 from ingest.decode import WHOLE, Batch, Refusal, decode, with_ids
 from ingest.identity import DUPLICATE, STORED, judge
@@ -57,6 +58,7 @@ class Writer:
         self.lake = lake
         self.clock = clock
         self._router: Router | None = None
+        self._profiled = stamp(home.profiles)  # the state of the city's own profiles that the router knows
         self._untold: dict[str, dict[str, int]] = {}  # counts of a commit under way, by journal
         self._states = {name: FamilyState(family) for name, family in families().items()}
 
@@ -100,10 +102,12 @@ class Writer:
             self._states[name].version = snapshot.versions[name]
 
     def router(self) -> Router:
-        """Routes over the registry as it is now."""
-        version = registry_tables.registry_version(self.store)
-        if self._router is None or self._router.known.version != version:
-            self._router = Router(self.home.settings, Known(registry_tables.load(self.store)))
+        """Routes over the registry and the profiles as they are now."""
+        version, written = registry_tables.registry_version(self.store), stamp(self.home.profiles)
+        if self._router is None or self._router.known.version != version or self._profiled != written:
+            profiles = in_force(self.home.profiles)
+            self._router = Router(self.home.settings, Known(registry_tables.load(self.store)), profiles)
+            self._profiled = written
         return self._router
 
     def decide(self, table: pa.Table) -> Work:
