@@ -25,6 +25,7 @@ class Reading(Struct, frozen=True, gc=False):
     next_best: Times = ()  # where `time` is missing or not trusted
     history: bool = False  # measured earlier and kept by the device: no other time than its own will do
     extra: dict[str, object] = {}  # fields that no profile names
+    family: str | None = None  # where it is not the device's own: a profile may feed two
 
 
 class Uplink(Struct, frozen=True, gc=False):
