@@ -1,4 +1,8 @@
-"""What readers need, in files that a second user can read: the newest snapshot, older ones, the small tables."""
+"""What readers need, in files that a second user can read: the newest snapshot, older ones, the small tables.
+
+Contents are synced before a file has its name: after a power cut readers see an older state, never a torn one. Names
+of snapshots are not: what is lost of them is made again from the catalogue by whoever takes the lake's lock next.
+"""
 
 import hashlib
 import json
@@ -14,6 +18,7 @@ from catalog import plans
 from catalog.plans import Snapshot
 from catalog.registry import small_tables
 from catalog.store import Store
+from lake.files import sync_folder
 from schemas.settings import Home
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,9 +45,14 @@ class Publisher:
             self._small = self._write_small()
             self._small_version = version
         body = self._body(snapshot)
-        if snapshot:
-            self._replace(self.home.published / "snapshots" / f"{number:012d}-{snapshot.created_at}.json", body)
-        self._replace(self.home.published / "current.json", body)
+        current = self._synced(self.home.published / "current.json", body)
+        if snapshot:  # the same file under a second name: one wait for the disk
+            kept = self.home.published / "snapshots" / f"{number:012d}-{snapshot.created_at}.json"
+            second = _fresh(kept)
+            second.unlink(missing_ok=True)
+            os.link(current, second)
+            second.replace(kept)
+        current.replace(self.home.published / "current.json")
         self._shown = (number, version)
 
     def _body(self, snapshot: Snapshot | None) -> bytes:
@@ -60,7 +70,9 @@ class Publisher:
         return json.dumps(document, separators=(",", ":")).encode()
 
     def _write_small(self) -> dict[str, str]:
-        return {name: self._small_file(name, table) for name, table in small_tables(self.store).items()}
+        files = {name: self._small_file(name, table) for name, table in small_tables(self.store).items()}
+        sync_folder(self.home.published / "small")  # snapshots name them
+        return files
 
     def _small_file(self, name: str, table: pa.Table) -> str:
         sink = pa.BufferOutputStream()
@@ -69,15 +81,24 @@ class Publisher:
         file = f"{name}-{hashlib.sha256(body).hexdigest()[:16]}.parquet"
         path = self.home.published / "small" / file
         if not path.exists():
-            self._replace(path, body)
+            self._synced(path, body).replace(path)
         return file
 
     @staticmethod
-    def _replace(path: Path, body: bytes) -> None:
-        if not path.parent.is_dir():
-            path.parent.mkdir(mode=0o750)
-            path.parent.chmod(0o750)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.write_bytes(body)
-        fresh.chmod(0o640)
-        fresh.replace(path)
+    def _synced(path: Path, body: bytes) -> Path:
+        """Write what shall become `path` beside it, and sync it."""
+        fresh = _fresh(path)
+        with fresh.open("wb") as file:
+            os.fchmod(file.fileno(), 0o640)
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        return fresh
+
+
+def _fresh(path: Path) -> Path:
+    """A name beside a file for what shall replace it. Its folder is made where it is not there."""
+    if not path.parent.is_dir():
+        path.parent.mkdir(mode=0o750)
+        path.parent.chmod(0o750)
+    return path.with_name(f".{path.name}.{os.getpid()}")

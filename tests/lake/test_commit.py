@@ -306,3 +306,25 @@ def test_files_are_readable_by_the_group_and_changed_by_nobody(feed):
 def test_the_writers_main_is_what_the_receiver_starts():
     assert writer_main.__module__ in WRITER
     assert Lake.__name__ == "Lake"
+
+
+def test_everything_that_a_commit_names_was_synced_before_it(feed, monkeypatch):
+    """A power cut leaves no name without its contents: files, log entries, folders, and what readers are shown."""
+    synced, real = set(), os.fsync
+
+    def fsync(handle):
+        real(handle)
+        synced.add(os.fstat(handle).st_ino)
+
+    def publish(*args):
+        asked = [path for path in feed.home.lake.rglob("*") if path.name != ".lock"]
+        unsynced.extend(path for path in asked if path.stat().st_ino not in synced)
+        return catalogue(*args)
+
+    unsynced, catalogue = [], plans.publish
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(plans, "publish", publish)
+    finish(feed)
+    assert unsynced == []
+    shown = [path for path in feed.home.published.rglob("*") if path.is_file()]
+    assert [path for path in shown if path.stat().st_ino not in synced] == []
