@@ -61,6 +61,7 @@ class Broker(Section):
     session_expiry_h: Annotated[int, Field(ge=1, le=8760)] = 168
     max_packet_kb: Annotated[int, Field(ge=1, le=262144)] = 1024
     longest_outage_h: Annotated[int, Field(ge=1, le=8760)] = 48
+    conf_file: str = ""
 
 
 class RouteField(Section):
