@@ -33,7 +33,7 @@ def parsed(decoder: msgspec.json.Decoder[T], payload: bytes, hint: str) -> T | R
 
 
 def keys(payload: bytes) -> Sequence[str]:
-    """The names in an object, in their order; none where one is no text, which decoding skips if it does not know it."""
+    """The names in an object, in their order; none where one is no text: typed decoding skips unknown ones."""
     try:
         return list(_fields.decode(payload))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
