@@ -23,7 +23,7 @@ _INFO = (
     "high_ambient_temperature",
 )
 _HEADERS = {0x78: 1, 0x7A: 5, 0x72: 13}  # bytes before the records, by the control information that comes first
-_NO_ALD = 4095
+_NO_ALD, _INVALID = 4095, "Invalid"  # the vendor's word where the meter has no value
 _SPACINGS = (timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1))
 _MONTHS = {3: 1, 2: 3, 1: 6}
 _IN_MONTHS = 254
@@ -77,8 +77,8 @@ def _sorted(made: dict[str | None, Values], now: datetime | None) -> Found:
 
 def _values(one: Record, time: datetime | None) -> Iterator[tuple[datetime | None, str, object]]:
     if not one.name.endswith("infocode") or one.value is None:  # the highest of a day is one of bits too
-        ald = one.name.endswith("ald_last_day") and one.value == _NO_ALD
-        yield time, one.name, None if ald else one.scaled(one.value)
+        none = (one.value is None and one.real is None) or (one.name == "ald_last_day" and one.value == _NO_ALD)
+        yield time, one.name, _INVALID if none else one.scaled(one.value or 0)
         return
     for bit, name in enumerate(_INFO):
         yield time, name, bool(one.value >> bit & 1)

@@ -1,7 +1,7 @@
 """Records of an M-Bus message (EN 13757-3): data and value information, and the value itself."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isfinite
 from struct import unpack
 from typing import NamedTuple
@@ -55,13 +55,12 @@ class Record(NamedTuple):
     profile: bytes = b""
     real: float | None = None
 
-    def scaled(self, value: int | None) -> object:
+    def scaled(self, value: int) -> float:
         """The number in the unit of its name, rounded as late as possible."""
         if self.real is not None:
             return self.real * 10.0**self.power
-        if value is None:
-            return None
-        return value / 10**-self.power if self.power < 0 else value * 10**self.power
+        factor: int = 10 ** abs(self.power)
+        return value / factor if self.power < 0 else value * factor
 
     def alike(self, other: "Record") -> bool:
         """Whether one is the base of the other's profile."""
@@ -153,7 +152,7 @@ def _number(name: str, raw: bytes, *, bcd: bool) -> int | None:
 
 
 def stamp(record: Record) -> datetime | None:
-    """The local time of a `date_time` record (types F, G and I), or None where the meter says it is not valid."""
+    """The winter time of a `date_time` record (types F, G and I), or None where the meter says it is not valid."""
     value = record.value or 0
     try:
         if record.size == 2:  # noqa: PLR2004 - a date
@@ -162,11 +161,13 @@ def stamp(record: Record) -> datetime | None:
             century = value >> 13 & 3
             year, month, day = _day(value >> 16)
             year = year - 100 + 100 * century if century else year
-            return None if value & 0x80 else datetime(year, month, day, value >> 8 & 0x1F, value & 0x3F)  # noqa: DTZ001
+            at = datetime(year, month, day, value >> 8 & 0x1F, value & 0x3F)  # noqa: DTZ001
+            summer = timedelta(hours=value >> 15 & 1)  # an hour that the meter adds in summer, and says so
+            return None if value & 0x80 else at - summer
         if record.size == 6:  # noqa: PLR2004 - second, minute, hour, date
             at = datetime(*_day(value >> 24), value >> 16 & 0x1F, value >> 8 & 0x3F, value & 0x3F)  # noqa: DTZ001
             return None if value >> 8 & 0x80 else at
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Broken("a time that no calendar holds") from None
     raise Broken(f"a time of {record.size} bytes")
 
