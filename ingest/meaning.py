@@ -88,6 +88,9 @@ def local_us(raw: object, zone: tzinfo, near: int | None = None) -> int | None:
         said = datetime.fromisoformat(raw) if isinstance(raw, str) else None
         if said is None or said.tzinfo is not None:
             return None
+        always = zone.utcoffset(None)
+        if always is not None:  # a zone without summer time
+            return round((said.replace(tzinfo=UTC) - always).timestamp() * _MICROSECOND)
         meant = [round(said.replace(tzinfo=zone, fold=fold).timestamp() * _MICROSECOND) for fold in (0, 1)]
         back = [datetime.fromtimestamp(us / _MICROSECOND, UTC).astimezone(zone).replace(tzinfo=None) for us in meant]
     except (ValueError, OverflowError):

@@ -1,6 +1,7 @@
 """Units of measure as UCUM codes, and their conversion to the one canonical unit of a measure."""
 
 from fractions import Fraction
+from functools import lru_cache
 
 # unit -> (dimension, factor, offset): canonical = value * factor + offset. Exact, so that decimals stay decimals.
 _UNITS: dict[str, tuple[str, Fraction, Fraction]] = {
@@ -93,6 +94,7 @@ def code(text: object) -> str | None:
     return _WRITTEN.get(text, text) if isinstance(text, str) and text else None
 
 
+@lru_cache(maxsize=1024)  # asked for every value
 def conversion(source: str, target: str) -> tuple[Fraction, Fraction] | None:
     """Give (factor, offset) with target = source * factor + offset, or None where the dimensions differ.
 
