@@ -21,7 +21,7 @@ from stage import drava
 
 import lake.commit
 from catalog.store import Store
-from ingest import balance, identity, rows, writer
+from ingest import balance, rows, state, writer
 from ingest.collect import rare_collections
 from ingest.journal import MESSAGES, ROW_MESSAGES, Journal, Reader
 from lake.commit import Lake
@@ -33,7 +33,7 @@ STAGES: list[tuple[Any, str]] = [
     (rows.FamilyRows, "frame"),
     (writer, "normalise"),
     (writer, "judge"),
-    (identity.FamilyState, "learn"),
+    (state.FamilyState, "learn"),
     (balance, "sheet"),
     (writer, "by_day"),
     (lake.commit.Lake, "_write"),

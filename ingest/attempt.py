@@ -123,7 +123,9 @@ class Attempt:
             readings = {
                 state: frame.filter(pl.col("_message").is_in(list(chosen))) for state, frame in self._readings.items()
             }
-            counted = balance.count(part, [r for r in refused if r.message in chosen], readings, self.writer.names())
+            counted = balance.count(
+                part, [r for r in refused if r.message in chosen], readings, self.writer.router().known.names
+            )
             if alone:
                 counted = counted.with_columns(pl.lit(0, pl.Int64).alias(name) for name in MESSAGE_COUNTS)
             yield counted
@@ -139,7 +141,7 @@ class Attempt:
             pl.when(~nobody).then("device_id").alias("device_id"),
             "gateway",
             *(value.alias(name) for name, value in counts.items()),
-            pl.col("received_at").dt.date().cast(pl.String).alias("day"),
+            pl.col("received_at").dt.date().alias("day"),
         )
 
 
@@ -178,7 +180,7 @@ def _resolved(entries: pl.DataFrame, plan: int) -> Days:
         pl.lit(None, pl.Binary).alias("payload"),
         pl.lit("resolved").alias("state"),
         pl.lit(plan, pl.Int64).alias("plan_id"),
-        pl.col("received_at").dt.date().cast(pl.String).alias("day"),
+        pl.col("received_at").dt.date().alias("day"),
     )
     return by_day(rows, QUARANTINE)
 

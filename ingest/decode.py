@@ -104,31 +104,27 @@ def _typed(rows: FamilyRows, payloads: list[bytes], numbers: pl.Series, devices:
     left: list[int] = []
     for start in range(0, len(payloads), TYPED_AT_ONCE):
         part = slice(start, start + TYPED_AT_ONCE)
-        some, places, owners = payloads[part], numbers[part].to_list(), devices[part].to_list()
         try:
-            records = [decode_one(payload) for payload in some]
+            records = [decode_one(payload) for payload in payloads[part]]
         except _UNREADABLE:  # one at least: now each for itself
-            records, places, owners, refused = _each(decode_one, some, places, owners)
-            left += refused
-        rows.records += records
-        rows.message += places
-        rows.device += owners
+            readable, records = _each(decode_one, payloads[part])
+            rows.extend(records, numbers[part].filter(readable), devices[part].filter(readable))
+            left += numbers[part].filter(~readable).to_list()
+        else:
+            rows.extend(records, numbers[part], devices[part])
     return left
 
 
-def _each(
-    decode_one: Callable[[bytes], Any], payloads: list[bytes], numbers: list[int], devices: list[int]
-) -> tuple[list[Any], list[int], list[int], list[int]]:
-    records, places, owners, refused = [], [], [], []
-    for payload, number, device in zip(payloads, numbers, devices, strict=True):
+def _each(decode_one: Callable[[bytes], Any], payloads: list[bytes]) -> tuple[pl.Series, list[Any]]:
+    """Which of them can be read, and their records."""
+    readable, records = [], []
+    for payload in payloads:
         try:
             records.append(decode_one(payload))
+            readable.append(True)
         except _UNREADABLE:
-            refused.append(number)
-        else:
-            places.append(number)
-            owners.append(device)
-    return records, places, owners, refused
+            readable.append(False)
+    return pl.Series(readable, dtype=pl.Boolean), records
 
 
 class _General:

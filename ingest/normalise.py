@@ -4,13 +4,14 @@ A measure is never overwritten by a test: the flag says what is wrong with it.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 
 from ingest.known import Known
 from schemas.quality import Quality, Test
 from schemas.reasons import Reason
-from schemas.vocabulary import Derivation, Family
+from schemas.vocabulary import Derivation, Family, families
 
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
@@ -45,41 +46,51 @@ def normalise(
     `frame` as FamilyRows.frame gives it; `messages` has received_at (µs), retain, duplicate, message_id in the order
     of the batch; `ingested_at` is the clock in µs.
     """
-    facts = known.frame(family)
+    steps = _steps(family.name, future_minutes * MINUTE_US, too_old_days * DAY_US)
     # the order of rows is that of the messages: later steps rely on it
-    rows = frame.hstack(messages[frame["_message"]]).join(facts, on="_device", how="left", maintain_order="left")
-    rows = _place_in_time(rows, future_minutes * MINUTE_US)
-    rows = rows.with_columns(_derived(rule) for rule in family.derive) if family.derive else rows
-    rows = rows.with_columns(_reason(family))
-    refused = rows.filter(pl.col("reason").is_not_null()).select("_message", "_element", "_device", "reason")
-    rows = rows.filter(pl.col("reason").is_null()) if refused.height else rows
-    old = pl.col("observed_at") < pl.col("received_at") - too_old_days * DAY_US
-    too_old = rows.filter(old).select("_message", "_device")
-    rows = rows.filter(~old) if too_old.height else rows
-    return Normalised(_tested(family, rows, ingested_at), refused, too_old)
+    rows = frame.hstack(messages[frame["_message"]]).hstack(known.facts(family, frame["_device"]))
+    for step in steps:
+        rows = rows.with_columns(step)
+    right = rows["reason"].is_null()
+    refused = rows.filter(~right).select("_message", "_element", "_device", "reason")
+    rows = rows.filter(right) if refused.height else rows
+    too_old = rows.filter("_old").select("_message", "_device")
+    rows = rows.filter(~rows["_old"]) if too_old.height else rows
+    return Normalised(rows.with_columns(pl.lit(ingested_at, pl.Int64).alias("ingested_at")), refused, too_old)
 
 
-def _place_in_time(rows: Frame, future: int) -> Frame:
-    """Choose observed_at: the device's clock where it can be trusted, else the next best (never for history)."""
+@cache
+def _steps(name: str, future: int, too_old: int) -> list[list[pl.Expr]]:
+    """What is computed for a family, one step on the other. Made once: to build expressions costs more than their use.
+
+    `future` and `too_old` in µs.
+    """
+    family = families()[name]
+    tested = [_reason(family), _tests(family), (pl.col("observed_at") < pl.col("received_at") - too_old).alias("_old")]
+    steps = [_trusted(future), _place_in_time(), [_derived(rule) for rule in family.derive], tested, _kept(family)]
+    return [step for step in steps if step]
+
+
+def _trusted(future: int) -> list[pl.Expr]:
+    """Whether the device's clock, and the next best time, can be true."""
+    low = pl.max_horizontal(pl.col("_commissioned"), FLOOR_US)
 
     def trusted(column: str) -> pl.Expr:
         time = pl.col(column)
-        return (time >= pl.max_horizontal(pl.col("_commissioned"), FLOOR_US)) & (time <= pl.col("received_at") + future)
+        return ((time >= low) & (time <= pl.col("received_at") + future)).fill_null(value=False)
 
-    rows = rows.with_columns(
-        trusted("_time").fill_null(value=False).alias("_own"),
-        trusted("_next_time").fill_null(value=False).alias("_next"),
-    )
-    return rows.with_columns(
-        pl.when("_own").then("_time").when("_next").then("_next_time").otherwise("received_at").alias("observed_at"),
-        pl.when("_own")
-        .then(pl.lit("device"))
-        .when("_next")
-        .then("_next_source")
-        .otherwise(pl.lit("broker"))
-        .alias("time_source"),
+    return [trusted("_time").alias("_own"), trusted("_next_time").alias("_next")]
+
+
+def _place_in_time() -> list[pl.Expr]:
+    """Choose observed_at: the device's clock where it can be trusted, else the next best (never for history)."""
+    sources = pl.when("_own").then(pl.lit("device")).when("_next").then("_next_source").otherwise(pl.lit("broker"))
+    times = pl.when("_own").then("_time").when("_next").then("_next_time").otherwise("received_at")
+    return [
+        times.alias("observed_at"),
+        sources.alias("time_source"),
         (~pl.col("_own") & pl.col("_time").is_not_null()).alias("_clock_wrong"),
-    )
+    ]
 
 
 def _derived(rule: Derivation) -> pl.Expr:
@@ -109,8 +120,8 @@ def _reason(family: Family) -> pl.Expr:
     )
 
 
-def _tested(family: Family, rows: Frame, ingested_at: int) -> Frame:
-    """Set quality and quality_tests from the tests that look at one reading alone."""
+def _tests(family: Family) -> pl.Expr:
+    """The bits of the tests that look at one reading alone."""
     failed = [
         ~pl.col(m.name).is_between(m.min, m.max) for m in family.columns if m.min is not None and m.max is not None
     ]
@@ -123,21 +134,22 @@ def _tested(family: Family, rows: Frame, ingested_at: int) -> Frame:
         _bit(_any([pl.col(name).cast(pl.Boolean) for name in family.source_alarms]), Test.SOURCE_ALARM),
         _bit(_any(missing), Test.DECODER_WARNING),
     ]
-    tests = pl.sum_horizontal(bits).cast(pl.Int32).alias("quality_tests")
-    rows = rows.with_columns(tests)
+    return pl.sum_horizontal(bits).cast(pl.Int32).alias("quality_tests")
+
+
+def _kept(family: Family) -> list[pl.Expr]:
+    """The columns that follow from the others, and values as they will be stored: a reading equals its stored self."""
     if "interval_s" in family.measures:
         length = next(m for m in family.columns if m.name == "interval_s")
         possible = pl.col("interval_s").is_between(length.min or 0, length.max or DAY_S)
         until = pl.when(possible).then(pl.col("observed_at") + pl.col("interval_s") * 1_000_000).otherwise(None)
     else:
         until = pl.lit(None, pl.Int64)
-    return rows.with_columns(
+    return [
         until.alias("observed_until"),
-        # as they will be stored, so that a reading equals its stored self
         *(pl.col(m.name).round(6) for m in family.columns if m.type == "decimal"),
-        pl.lit(ingested_at, pl.Int64).alias("ingested_at"),
         flag(pl.col("quality_tests")).alias("quality"),
-    )
+    ]
 
 
 def flag(tests: pl.Expr) -> pl.Expr:

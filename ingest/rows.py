@@ -1,5 +1,6 @@
 """Readings on their way from messages to columns: one typed record a reading, one frame a family."""
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 from msgspec import Meta
 
-from ingest.codecs.json import epoch_number
+from ingest.codecs.json import epoch_number, written
 from schemas import units
 from schemas.reasons import Reason
 from schemas.vocabulary import ARROW, Family, families, measures
@@ -23,7 +24,7 @@ _TYPES: dict[str, Any] = {
     "int": Annotated[int, Meta(ge=-(2**53), le=2**53)] | None,
     "bool": bool | Annotated[int, Meta(ge=0, le=1)] | None,
 }
-_TIME = int | float | Annotated[datetime, Meta(tz=True)] | None
+_TIME = int | float | str | None  # a text is read in columns, see _times
 _SEQ = Annotated[int, Meta(ge=0, le=2**63 - 1)] | None
 _KEY = Annotated[str, Meta(max_length=64)] | Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None
 
@@ -96,18 +97,24 @@ def _quantity(name: str, value: dict[str, object]) -> float | Wrong:
 
 @dataclass
 class FamilyRows:
-    """The readings of one family in one batch, as parallel lists."""
+    """The readings of one family in one batch, as parallel columns."""
 
     family: Family
     records: list[Any] = field(default_factory=list)
-    message: list[int] = field(default_factory=list)  # which message of the batch
-    device: list[int] = field(default_factory=list)  # registry number
+    message: "array[int]" = field(default_factory=lambda: array("i"))  # which message of the batch
+    device: "array[int]" = field(default_factory=lambda: array("i"))  # registry number
     # only the general path fills these; a plain reading has none of it
     element: dict[int, int] = field(default_factory=dict)  # row -> position in its array
     history: set[int] = field(default_factory=set)
     profile: dict[int, str] = field(default_factory=dict)
     extra: dict[int, str] = field(default_factory=dict)
     next_best: dict[int, tuple[str, int]] = field(default_factory=dict)
+
+    def extend(self, records: list[Any], messages: pl.Series, devices: pl.Series) -> None:
+        """Take in readings that have nothing but their record, their message and their device."""
+        self.records += records
+        self.message.frombytes(_bytes(messages))
+        self.device.frombytes(_bytes(devices))
 
     def frame(self) -> pl.DataFrame:
         """Give the columns _message, _device, _element, _time (µs), _history, _next_source, _next_time and the table's.
@@ -118,13 +125,13 @@ class FamilyRows:
         # the order of a record's fields: time, seq, keys, measures
         times, seqs, *rest = zip(*map(msgspec.structs.astuple, rows), strict=True)
         columns: dict[str, Any] = {
-            "_message": pa.array(self.message, pa.int32()),
-            "_device": pa.array(self.device, pa.int32()),
+            "_message": _whole(self.message),
+            "_device": _whole(self.device),
             "_time": _times(times),
             "seq": _column(seqs, "int"),
         }
         for key, values in zip(self.family.keys, rest, strict=False):
-            columns[key] = pa.array([_text(value) for value in values], pa.string())
+            columns[key] = _key(values)
         for measure, values in zip(self.family.columns, rest[len(self.family.keys) :], strict=True):
             columns[measure.name] = _column(values, measure.type)
         frame = pl.DataFrame(pa.table(columns))
@@ -139,14 +146,26 @@ class FamilyRows:
         return frame.with_columns(_sparse(name, values, kind, len(rows)) for name, (values, kind) in sparse.items())
 
 
+def _bytes(numbers: pl.Series) -> memoryview:
+    """The bytes of a column of 32-bit numbers without nulls."""
+    found = numbers.cast(pl.Int32).rechunk().to_arrow()
+    return memoryview(found.buffers()[1])[found.offset * 4 : (found.offset + len(found)) * 4]
+
+
+def _whole(numbers: "array[int]") -> pa.Array:
+    return pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers.tobytes())])
+
+
 def _sparse(name: str, values: dict[int, Any], kind: Any, length: int) -> pl.Expr | pl.Series:
     if not values:
         return pl.lit(None, kind).alias(name)
     return pl.Series(name, [values.get(row) for row in range(length)], kind)
 
 
-def _text(value: str | int | None) -> str:
-    return "" if value is None else str(value)
+def _key(values: Sequence[Any]) -> pa.Array:
+    if values.count(None) == len(values):
+        return pa.repeat("", len(values))
+    return pa.array(["" if value is None else str(value) for value in values], pa.string())
 
 
 def _column(values: Sequence[Any], kind: str) -> pa.Array:
@@ -161,19 +180,22 @@ def _column(values: Sequence[Any], kind: str) -> pa.Array:
 
 def _times(values: Sequence[Any]) -> pa.Array:
     """Times of any accepted form as µs since 1970."""
-    if set(map(type, values)) == {datetime}:
-        return pa.array(values, pa.timestamp("us", "UTC")).cast(pa.int64())
-    whole = [_micros(value) for value in values]
-    return pa.array(whole, pa.int64())
+    if set(map(type, values)) == {str}:
+        try:
+            return pa.array(values, pa.string()).cast(_UTC_US).cast(pa.int64())
+        except pa.ArrowInvalid:  # one at least is no plain RFC 3339: now each for itself
+            pass
+    return pa.array([_micros(value) for value in values], pa.int64())
 
 
-def _micros(value: float | datetime | None) -> int | None:
-    if value is None:
-        return None
+def _micros(value: float | str | datetime | None) -> int | None:
+    if isinstance(value, str):
+        return written(value)
     if isinstance(value, datetime):
         delta = value - _EPOCH
         return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-    return epoch_number(value)
+    return None if value is None else epoch_number(value)
 
 
+_UTC_US = pa.timestamp("us", "UTC")
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

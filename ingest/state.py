@@ -43,15 +43,18 @@ class FamilyState:
 
         They are ordered by series and time.
         """
-        if not rows.height:
-            return
-        marks = self._mark.gather(rows["_series"])
         for name, known in self._last.items():
-            told = rows.select("_series", "observed_at", value=pl.col(name).cast(pl.Float64), mark=marks)
-            told = _newest(told.filter(pl.col("value").is_not_null() & _at_least(pl.col("mark"))))
-            self._last[name] = known.scatter(told["_series"], told["value"])
-        newest = _newest(rows.select("_series", "observed_at", mark=marks).filter(_at_least(pl.col("mark"))))
+            if rows[name].null_count() < rows.height:
+                told = self._newest(rows.select("_series", "observed_at", name).filter(pl.col(name).is_not_null()))
+                self._last[name] = known.scatter(told["_series"], told[name].cast(pl.Float64))
+        newest = self._newest(rows.select("_series", "observed_at"))
         self._mark = self._mark.scatter(newest["_series"], newest["observed_at"])
+
+    def _newest(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The last row of each series, where it is not older than the mark."""
+        series = rows["_series"]
+        last = rows.filter((series != series.shift(-1)).fill_null(value=True))
+        return last.filter((last["observed_at"] >= self._mark.gather(last["_series"])).fill_null(value=True))
 
     def load(self, files: Sequence[Path]) -> None:
         """Learn from published files, some at a time so that memory stays small."""
@@ -92,16 +95,6 @@ class FamilyState:
         self._mark = self._mark.extend_constant(None, fresh.height)
         self._last = {name: values.extend_constant(None, fresh.height) for name, values in self._last.items()}
         return self._numbered(rows)
-
-
-def _at_least(mark: pl.Expr) -> pl.Expr:
-    return mark.is_null() | (pl.col("observed_at") >= mark)
-
-
-def _newest(rows: pl.DataFrame) -> pl.DataFrame:
-    """The last row of each series."""
-    series = rows["_series"]
-    return rows.filter((series != series.shift(-1)).fill_null(value=True))
 
 
 def scan_files(family: Family, files: Sequence[Path]) -> pl.LazyFrame:

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
 import pyarrow as pa
@@ -22,13 +22,14 @@ from ingest.normalise import DAY_US, Normalised, normalise
 from ingest.route import Router
 from ingest.state import FamilyState
 from lake.commit import Days, Lake
-from lake.tables import MESSAGE_COUNTS, QUARANTINE, RAW_MESSAGES, READING_COUNTS, family_schema
+from lake.tables import BALANCE, MESSAGE_COUNTS, QUARANTINE, RAW_MESSAGES, READING_COUNTS, family_schema
 from schemas.clock import micros
 from schemas.reasons import TEXTS, Reason
 from schemas.settings import Home
 from schemas.vocabulary import families
 
 MAX_PARTITIONS = 64
+QUARTER_US = 900_000_000
 JOURNAL_BITS = 44  # message_id: the journal's number above, the message's number in it below
 
 
@@ -114,18 +115,14 @@ class Writer:
         """Decide what becomes of messages. Call inside `lake.exclusive`; nothing is changed here."""
         batch = decode(table, self.router())
         work, readings = self.readings(batch)
-        sheet = balance.sheet(batch, batch.refused, readings, self.names())
-        work.tables["balance"] = by_day(sheet, sheet.drop("day").to_arrow().schema)
+        sheet = balance.sheet(batch, batch.refused, readings, self.router().known.names)
+        work.tables["balance"] = by_day(sheet, BALANCE)
         if batch.refused:
             work.tables["quarantine"] = quarantine(batch, "held")
         work.tables["raw_messages"] = _raw(table)
         work.counts = {name: int(sheet[name].sum()) for name in (*MESSAGE_COUNTS, *READING_COUNTS)}
         work.counts |= Counter(refusal.reason.value for refusal in batch.refused)
         return work
-
-    def names(self) -> dict[int, str]:
-        """Registry number -> device."""
-        return {number: device.device_id for number, device in self.router().known.numbers.items()}
 
     def readings(self, batch: Batch) -> tuple[Work, dict[str, pl.DataFrame]]:
         """Decide about the readings of decoded messages; adds those refused to the batch's refusals.
@@ -168,19 +165,16 @@ class Writer:
         judged = judge(state, rows, self.lake.tables[name].paths)
         for (status,), part in judged.select("_message", "_device", "status").group_by("status"):
             states.setdefault(str(status), []).append(part.select("_message", "_device"))
-        fresh = judged.filter(pl.col("status") != DUPLICATE)
+        fresh = judged.filter(judged["status"] != DUPLICATE)
         if not fresh.height:
             return
-        day = pl.from_epoch(pl.col("observed_at") // DAY_US * DAY_US, "us").dt.date().cast(pl.String)
-        fresh = fresh.with_columns(day.alias("day"))
+        fresh = fresh.with_columns(_utc_day("observed_at"))
         work.tables[name] = by_day(fresh, family_schema(state.family))
-        again = fresh.filter(pl.col("status") != STORED)["day"].unique().sort()
+        again = fresh.filter(fresh["status"] != STORED)["day"].unique().sort()
         work.revised += [(name, str(date)) for date in again]
-        zone = self.home.settings.timezone
-        local = (
-            pl.from_epoch(fresh["observed_at"], "us").dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.date()
-        )
-        work.dirty += [(name, "*", str(date)) for date in local.unique().sort()]
+        work.dirty += [
+            (name, "*", str(date)) for date in _local_days(fresh["observed_at"], self.home.settings.timezone)
+        ]
         work.learnt[name] = fresh
 
     def _state(self, name: str) -> FamilyState:
@@ -211,30 +205,34 @@ def _refusals(made: Normalised, known: Known, batch: Batch) -> Iterable[Refusal]
 
 
 def by_day(rows: pl.DataFrame, schema: pa.Schema) -> Days:
-    """Rows split by their UTC day, with the columns and types of a table."""
+    """Rows split by their UTC day (column `day`, a date), with the columns and types of a table."""
+    days = rows["day"]
+    if rows.height and days.min() == days.max():
+        return {str(days[0]): _table(rows, schema)}
     parts = rows.partition_by("day", as_dict=True, maintain_order=True)
     return {str(day): _table(part, schema) for (day,), part in parts.items()}
 
 
 def _table(rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    casts = []
-    for column in schema:
-        if pa.types.is_timestamp(column.type):
-            casts.append(pl.col(column.name).cast(pl.Datetime("us", "UTC")))
-        elif pa.types.is_decimal(column.type):
-            casts.append(pl.col(column.name).cast(pl.Decimal(18, 6)))
-        else:
-            casts.append(pl.col(column.name))
-    return rows.select(casts).to_arrow().cast(schema)
+    decimals = [pl.col(field.name).cast(pl.Decimal(18, 6)) for field in schema if pa.types.is_decimal(field.type)]
+    found = rows.select(schema.names).with_columns(decimals).to_arrow()
+    columns = zip(found.columns, schema, strict=True)
+    return pa.table([c if c.type == field.type else c.cast(field.type) for c, field in columns], schema=schema)
 
 
 def _raw(table: pa.Table) -> Days:
     rows = pl.DataFrame(table.select(RAW_MESSAGES.names))
-    return by_day(rows.with_columns(_day_received()), RAW_MESSAGES)
+    return by_day(rows.with_columns(_utc_day("received_at")), RAW_MESSAGES)
 
 
-def _day_received() -> pl.Expr:
-    return pl.from_epoch(pl.col("received_at") // DAY_US * DAY_US, "us").dt.date().cast(pl.String).alias("day")
+def _utc_day(time: str) -> pl.Expr:
+    return (pl.col(time) // DAY_US).cast(pl.Int32).cast(pl.Date).alias("day")
+
+
+def _local_days(times: pl.Series, zone: str) -> list[date]:
+    """The civil days of moments (µs). Every offset of a zone is whole quarters of an hour, and few are different."""
+    quarters = pl.from_epoch((times // QUARTER_US).unique() * QUARTER_US, "us")
+    return quarters.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.date().unique().sort().to_list()
 
 
 def message_hash(topic: str, payload: bytes) -> str:
@@ -275,4 +273,4 @@ def quarantine(batch: Batch, state: str) -> Days:
     columns = {name: [entry[name] for entry in entries.values()] for name in QUARANTINE.names}
     arrays = [pa.array(columns[f.name], pa.int64() if pa.types.is_timestamp(f.type) else f.type) for f in QUARANTINE]
     frame = pl.DataFrame(pa.table(arrays, names=QUARANTINE.names))
-    return by_day(frame.with_columns(_day_received()), QUARANTINE)
+    return by_day(frame.with_columns(_utc_day("received_at")), QUARANTINE)

@@ -110,7 +110,7 @@ TOPICS = {
     "very long": "ptuj/water_meter/" + "x" * 60_000 + "/telemetry",
     "very deep": "ptuj/" + "/".join("x" * 20_000),
     "day= folder": "ptuj/water_meter/day=2026-01-01/telemetry",
-    "unknown family": topic("m1", "heat_meter"),
+    "unknown family": topic("m1", "moon_meter"),
     "a table of ours": topic("m1", "raw_messages"),
     "another municipality": "maribor/water_meter/m1/telemetry",
     "upper case": "PTUJ/water_meter/m1/telemetry",
