@@ -4,9 +4,8 @@ Values of one time make one record. Times are the meter's own clock, without a z
 their base value backwards (EN 13757-3, annex F).
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from itertools import accumulate, islice, takewhile
 
 from ingest.codecs.frames.frame import Found, Values, bad
 from ingest.codecs.frames.mbus import Broken, Record, records, stamp
@@ -28,15 +27,7 @@ _SPACINGS = (timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), tim
 _MONTHS = {3: 1, 2: 3, 1: 6}
 _IN_MONTHS = 254
 _DOWNWARDS, _SIGNED = 2, 3  # increment modes of a profile
-
-
-class Profile(NamedTuple):
-    """How a compact profile is spaced, and its differences."""
-
-    mode: int
-    unit: int
-    value: int
-    steps: list[int | None]
+_Said = tuple[str | None, str, object]  # at which time, what, how much
 
 
 def decode(data: bytes, port: int | None = None) -> Found:  # noqa: ARG001 - the port may be set by the owner
@@ -57,72 +48,68 @@ def _by_time(found: list[Record]) -> Found:
     times = {one.storage: stamp(one) for one in found if one.name == "date_time" and one.value is not None}
     made: dict[str | None, Values] = {}
     for one in found:
-        if one.name != "date_time":
-            time = times.get(one.storage)
-            for at, key, value in _profile(found, one, time) if one.profile else _values(one, time):
-                record = made.setdefault(_text(at), {})
-                if record.setdefault(key, value) != value:
-                    raise Broken(f"{key} has two values for one time")
+        if one.name == "date_time":
+            continue
+        time = times.get(one.storage)
+        said = _profile(found, one, time) if one.profile else _values(one, time)
+        for at, key, value in said:
+            if made.setdefault(at, {}).setdefault(key, value) != value:
+                raise Broken(f"{key} has two values for one time")
     return _sorted(made, times.get(0))
 
 
 def _sorted(made: dict[str | None, Values], now: datetime | None) -> Found:
     live = made.pop(None, {})
-    current = made.pop(_text(now), {}) if now else {}
-    live |= {"timestamp": _text(now)} | current if current else {}
+    current = made.pop(now.isoformat(), {}) if now else {}
+    if now and current:
+        live |= {"timestamp": now.isoformat()} | current
     if not made and set(live) <= {"module_type_config_number"}:
         return Housekeeping("installation")
     return live | ({"history": [{"timestamp": time} | values for time, values in made.items()]} if made else {})
 
 
-def _values(one: Record, time: datetime | None) -> Iterator[tuple[datetime | None, str, object]]:
-    if not one.name.endswith("infocode") or one.value is None:  # the highest of a day is one of bits too
-        none = (one.value is None and one.real is None) or (one.name == "ald_last_day" and one.value == _NO_ALD)
-        yield time, one.name, _INVALID if none else one.scaled(one.value or 0)
-        return
-    for bit, name in enumerate(_INFO):
-        yield time, name, bool(one.value >> bit & 1)
-    if one.value >> len(_INFO):
-        yield time, "infocode", one.value  # bits that are not documented
+def _values(one: Record, time: datetime | None) -> list[_Said]:
+    at, value = time.isoformat() if time else None, one.value
+    if not one.name.endswith("infocode") or value is None:  # the highest of a day is one of bits too
+        none = (value is None and one.real is None) or (one.name == "ald_last_day" and value == _NO_ALD)
+        return [(at, one.name, _INVALID if none else one.scaled(value or 0))]
+    told: list[_Said] = [(at, name, bool(value >> bit & 1)) for bit, name in enumerate(_INFO)]
+    return [*told, (at, "infocode", value)] if value >> len(_INFO) else told  # bits that are not documented
 
 
-def _profile(found: list[Record], one: Record, start: datetime | None) -> Iterator[tuple[datetime, str, object]]:
+def _profile(found: list[Record], one: Record, start: datetime | None) -> list[_Said]:
     if start is None:
         raise Broken(f"the profile of {one.name} has no base time")
-    base = next((other for other in found if not other.profile and other.alike(one)), None)
+    base = next((other for other in found if other.is_base_of(one)), None)
     if base is None or base.value is None:
         raise Broken(f"the profile of {one.name} has no base value")
-    profile, value, at = _unfolded(one), base.value, start
-    for step in profile.steps:
-        if step is None:
-            return  # what lies before an invalid difference is not known
-        at = _earlier(at, profile)
-        value += step if profile.mode == _DOWNWARDS else -step
-        yield at, one.name, one.scaled(value)
+    mode, steps = _unfolded(one)
+    values = accumulate(steps if mode == _DOWNWARDS else (-step for step in steps), initial=base.value)
+    times = _times(start, one.profile[0] >> 4 & 3, one.profile[1], len(steps))
+    return [(at, one.name, one.scaled(value)) for at, value in zip(times, islice(values, 1, None), strict=True)]
 
 
-def _unfolded(one: Record) -> Profile:
-    control, spacing = one.profile[0], one.profile[1]
-    size, mode, data = control & 0x0F, control >> 6, one.profile[2:]
+def _unfolded(one: Record) -> tuple[int, list[int]]:
+    """Increment mode and differences; what lies before an invalid difference is not known."""
+    control, data = one.profile[0], one.profile[2:]
+    size, mode = control & 0x0F, control >> 6
     if not 1 <= size <= 4 or mode == 0 or len(data) % size:  # noqa: PLR2004
         raise Broken(f"the profile of {one.name} is of a form that no meter of this kind sends")
-    pieces = [data[at : at + size] for at in range(0, len(data), size)]
     invalid = (b"\x00" * (size - 1) + b"\x80") if mode == _SIGNED else b"\xff" * size
-    read = [None if p == invalid else int.from_bytes(p, "little", signed=mode == _SIGNED) for p in pieces]
-    return Profile(mode, control >> 4 & 3, spacing, read)
+    pieces = takewhile(lambda piece: piece != invalid, (data[at : at + size] for at in range(0, len(data), size)))
+    return mode, [int.from_bytes(piece, "little", signed=mode == _SIGNED) for piece in pieces]
 
 
-def _earlier(time: datetime, profile: Profile) -> datetime:
+def _times(start: datetime, unit: int, spacing: int, count: int) -> list[str]:
+    """The moments before `start`, the latest first."""
     try:
-        if 0 < profile.value <= 250:  # noqa: PLR2004 - so the standard
-            return time - profile.value * _SPACINGS[profile.unit]
-        if profile.value == _IN_MONTHS and profile.unit in _MONTHS:
-            month = time.year * 12 + time.month - 1 - _MONTHS[profile.unit]
-            return time.replace(year=month // 12, month=month % 12 + 1)
+        if 0 < spacing <= 250:  # noqa: PLR2004 - so the standard
+            apart = spacing * _SPACINGS[unit]
+            return [(start - n * apart).isoformat() for n in range(1, count + 1)]
+        if spacing == _IN_MONTHS and unit in _MONTHS:
+            first = start.year * 12 + start.month - 1
+            months = [divmod(first - n * _MONTHS[unit], 12) for n in range(1, count + 1)]
+            return [start.replace(year=year, month=month + 1).isoformat() for year, month in months]
     except (OverflowError, ValueError):
         raise Broken("a profile leads to a day that no calendar holds") from None
     raise Broken("the spacing of a profile is not defined")
-
-
-def _text(time: datetime | None) -> str | None:
-    return time.isoformat() if time else None

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import isfinite
 from struct import unpack
 from typing import NamedTuple
 
 _FILLER = 0x2F
 _BCD = {0x9: 1, 0xA: 2, 0xB: 3, 0xC: 4, 0xE: 6}
-_SIZES = {0x0: 0, 0x1: 1, 0x2: 2, 0x3: 3, 0x4: 4, 0x6: 6, 0x7: 8, 0x8: 0} | _BCD
+_SIZES = {0x0: 0, 0x1: 1, 0x2: 2, 0x3: 3, 0x4: 4, 0x5: 4, 0x6: 6, 0x7: 8, 0x8: 0} | _BCD
 _REAL, _VARIABLE, _SPECIAL = 0x5, 0xD, 0xF
 _FUNCTIONS = ("", "max_", "min_", "error_state_")
 _MAKER = 0xFF
 _MAKERS = {0x25: "infocode", 0x1C: "ald_last_day", 0x16: "module_type_config_number", 0x1B: "ald"}  # Kamstrup's own
-_PROFILE, _REVERSE = 0x13, 0x3C
+_PROFILE = 0x13
+_FURTHER = {b"": "", b"\x13": "", b"\x3c": "reverse_", b"\xbc\x13": "reverse_"}  # orthogonal
 _SHORTEST_PROFILE = 3
 
 # first code, how many, name, power of ten of the first: each next code is ten times as much
@@ -44,97 +46,108 @@ class Broken(Exception):  # noqa: N818 - raised and caught within a decoder
     """Why a message cannot be read."""
 
 
-class Record(NamedTuple):
-    """One value: the raw number (None where the meter has none), or the bytes of a profile."""
+class Head(NamedTuple):
+    """What stands before a value: its name, the power of ten of its unit, and how its bytes are to be read."""
 
     name: str
     power: int
     storage: int
+    field: int
+
+
+class Record(NamedTuple):
+    """One value: the raw number (None where the meter has none), or the bytes of a profile."""
+
+    head: Head
     size: int
     value: int | None = None
     profile: bytes = b""
     real: float | None = None
 
+    @property
+    def name(self) -> str:
+        """What the value is, with the unit where several are used for it."""
+        return self.head.name
+
+    @property
+    def storage(self) -> int:
+        """Which of the meter's moments it belongs to; 0 is now."""
+        return self.head.storage
+
     def scaled(self, value: int) -> float:
         """The number in the unit of its name, rounded as late as possible."""
         if self.real is not None:
-            return self.real * 10.0**self.power
-        factor: int = 10 ** abs(self.power)
-        return value / factor if self.power < 0 else value * factor
+            return self.real * 10.0**self.head.power
+        factor: int = 10 ** abs(self.head.power)
+        return value / factor if self.head.power < 0 else value * factor
 
-    def alike(self, other: "Record") -> bool:
-        """Whether one is the base of the other's profile."""
-        return (self.name, self.power, self.storage) == (other.name, other.power, other.storage)
-
-
-class _Bytes:
-    """Bytes that are taken one after the other, or named as missing."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
-
-    def take(self, count: int) -> bytes:
-        if self.at + count > len(self.data):
-            raise Broken(f"the message is cut off after {len(self.data)} bytes of records")
-        self.at += count
-        return self.data[self.at - count : self.at]
-
-    def one(self) -> int:
-        return self.take(1)[0]
-
-    def chain(self, first: int) -> list[int]:
-        """A byte and its extensions: as long as the highest bit is set, another follows."""
-        chain = [first]
-        while chain[-1] & 0x80:
-            chain.append(self.one())
-        return chain
+    def is_base_of(self, other: "Record") -> bool:
+        """Whether the other is the profile that begins with this value."""
+        return not self.profile and self.head[:3] == other.head[:3]
 
 
 def records(data: bytes) -> Iterator[Record]:
     """Give the records of a message. Raises Broken with the reason where one cannot be read."""
-    rest = _Bytes(data)
-    while rest.at < len(data):
-        first = rest.one()
-        if first != _FILLER:
-            yield _record(rest, first)
+    at = 0
+    while at < len(data):
+        if data[at] == _FILLER:
+            at += 1
+            continue
+        end = _chain(data, _chain(data, at))
+        head = _head(data[at:end])
+        if head.field == _VARIABLE:
+            end += 1
+            size = int.from_bytes(data[end - 1 : end])
+        else:
+            size = _SIZES[head.field]
+        at = end + size
+        if at > len(data):
+            raise Broken(f"the message is cut off after {len(data)} bytes of records")
+        yield _record(head, data[end:at])
 
 
-def _record(rest: _Bytes, first: int) -> Record:
-    if first & 0x0F == _SPECIAL:
-        raise Broken(f"data information {first:02x} has a special function that this meter does not use")
-    chain = rest.chain(first)
-    storage = first >> 6 & 1 | sum((more & 0x0F) << 1 + 4 * n for n, more in enumerate(chain[1:]))
-    codes = rest.chain(rest.one())
-    name, power = _meaning(codes)
-    name = _FUNCTIONS[first >> 4 & 3] + name
-    if any(more & 0x70 for more in chain[1:]):
+def _chain(data: bytes, at: int) -> int:
+    """Where a byte and its extensions end: as long as the highest bit is set, another follows."""
+    while at < len(data):
+        at += 1
+        if not data[at - 1] & 0x80:
+            return at
+    raise Broken(f"the message is cut off after {len(data)} bytes of records")
+
+
+@lru_cache(maxsize=512)  # a meter sends the same few all its life
+def _head(raw: bytes) -> Head:
+    if raw[0] & 0x0F == _SPECIAL:
+        raise Broken(f"data information {raw[0]:02x} has a special function that this meter does not use")
+    end = _chain(raw, 0)
+    storage = raw[0] >> 6 & 1 | sum((more & 0x0F) << 1 + 4 * n for n, more in enumerate(raw[1:end]))
+    name, power = _meaning(raw[end:])
+    if raw[0] & 0x0F == _VARIABLE and raw[-1] != _PROFILE:
+        raise Broken("a value of variable length that is no profile")
+    if any(more & 0x70 for more in raw[1:end]):
         name += "_tariff"  # of another tariff or subunit: never to be taken for the whole
-    field = first & 0x0F
-    if field == _VARIABLE:
-        return Record(name, power, storage, 0, profile=_variable(rest, codes))
-    if field == _REAL:
-        real = unpack("<f", rest.take(4))[0]
-        return Record(name, power, storage, 4, real=real if isfinite(real) else None)
-    raw = rest.take(_SIZES[field])
-    return Record(name, power, storage, len(raw), _number(name, raw, bcd=field in _BCD))
+    return Head(_FUNCTIONS[raw[0] >> 4 & 3] + name, power, storage, raw[0] & 0x0F)
 
 
-def _meaning(codes: list[int]) -> tuple[str, int]:
-    written = " ".join(f"{code:02x}" for code in codes)
+def _meaning(codes: bytes) -> tuple[str, int]:
     if codes[0] == _MAKER and len(codes) == 2 and codes[1] in _MAKERS:  # noqa: PLR2004
         return _MAKERS[codes[1]], 0
     found = _VALUES.get(codes[0] & 0x7F)
-    if found is None or codes[0] == _MAKER or codes[1:] not in ([], [_PROFILE], [_REVERSE]):
-        raise Broken(f"value information {written} is not of this meter")
+    if found is None or codes[0] == _MAKER or codes[1:] not in _FURTHER:
+        raise Broken(f"value information {codes.hex(' ')} is not of this meter")
     name, power = found
-    return (f"reverse_{name}" if codes[1:] == [_REVERSE] else name), power
+    return _FURTHER[codes[1:]] + name, power
 
 
-def _variable(rest: _Bytes, codes: list[int]) -> bytes:
-    raw = rest.take(rest.one())
-    if codes[-1] != _PROFILE or len(raw) < _SHORTEST_PROFILE:
-        raise Broken("a value of variable length that is no profile")
-    return raw
+def _record(head: Head, raw: bytes) -> Record:
+    if head.field == _VARIABLE:
+        if len(raw) < _SHORTEST_PROFILE:
+            raise Broken(f"the profile of {head.name} is too short")
+        return Record(head, 0, profile=raw)
+    if head.field == _REAL:
+        real = unpack("<f", raw)[0]
+        return Record(head, 4, real=real if isfinite(real) else None)
+    return Record(head, len(raw), _number(head.name, raw, bcd=head.field in _BCD))
 
 
 def _number(name: str, raw: bytes, *, bcd: bool) -> int | None:
