@@ -13,6 +13,7 @@ import typer
 
 from catalog import registry
 from catalog.registry import Counts
+from commands import drift, explain, profiles
 from commands.context import WRONG_USE, Json, context, show_json, show_rows
 from devices.csvfile import MAX_BYTES, read
 from devices.problems import Problem
@@ -35,6 +36,8 @@ def add(app: typer.Typer) -> None:
     devices.command("list")(list_devices)
     devices.command("show")(show)
     devices.command("template")(template)
+    for topic in (explain, profiles, drift):
+        topic.mount(devices)
     app.add_typer(devices, name="devices")
     areas = typer.Typer(no_args_is_help=True, help="Supply districts and other zones.")
     areas.command("import")(import_areas)
