@@ -33,6 +33,7 @@ COMMANDS = {
     "alarms": "indicators",
     "morning": "morning",
     "decode": "decode",
+    "watch": "watch",
     "backup": "backup",
     "restore": "backup",
     "verify": "backup",
