@@ -11,8 +11,9 @@ from typing import Any, Literal
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.store import Store, audit
+from devices.kinds import Kind, kinds
 from schemas.errors import DravaError
-from schemas.vocabulary import Access, Catalogue, Strict, Text, families, measures
+from schemas.vocabulary import Access, Catalogue, Strict, Text, Users, families, measures
 
 Subject = Literal["", "device", "thing", "area", "subject", "alarm"]
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
@@ -50,7 +51,28 @@ def datasets() -> dict[str, Dataset]:
         )
         for family in families().values()
     }
-    return found | {name: Dataset(name=name, **body) for name, body in _file()["dataset"].items()}
+    described = {name: Dataset(name=name, **body) for name, body in _file()["dataset"].items()}
+    return found | {kind.dated_table: _of_kind(kind) for kind in kinds().values()} | described
+
+
+def _of_kind(kind: Kind) -> Dataset:
+    """The register of a kind of objects."""
+    return Dataset(
+        name=kind.dated_table,
+        access=kind.access,
+        personal=kind.personal,
+        subject="area",
+        catalogue=Catalogue(
+            title=kind.title,
+            meaning=kind.meaning,
+            format="application/vnd.apache.parquet",
+            owner=Text(en="Municipality", sl="Občina"),
+            update_interval="P1M",
+            usage_interval="P10Y",
+            users=Users(en=["municipal administration"], sl=["občinska uprava"]),
+            links=["areas"],
+        ),
+    )
 
 
 def dataset(name: str) -> Dataset:
@@ -67,7 +89,14 @@ def column_title(name: str, lang: str) -> str:
     if measure is not None:
         return measure.title.to(lang)
     text = _file()["column"].get(name)
-    return Text.model_validate(text).to(lang) if text else ""
+    if text:
+        return Text.model_validate(text).to(lang)
+    for kind in kinds().values():
+        if name == kind.key:
+            return kind.title.to(lang)
+        if name in kind.columns:
+            return kind.columns[name].title.to(lang)
+    return ""
 
 
 def column_unit(name: str) -> str:

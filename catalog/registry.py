@@ -1,42 +1,29 @@
-"""The registry in the catalogue: rows come in all or not at all, readers get it frozen, with a version."""
+"""The registry as it is read: by ingestion, frozen with a version; by SQL, as small tables; by people."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select, text
+from sqlalchemy import Connection, Table, and_, func, or_, select, text
 
-from catalog.store import Store, alarms, areas, assignments, audit, devices, meta, things
-from devices.merge import Area, Assignment, Book, DeviceEntry, Thing, merge, merge_areas
-from devices.problems import Problem
-from devices.registry import AreaRow, Registration
+from catalog.store import Store, alarms, assignments, devices, facts, meta, things
+from devices.facts import ALWAYS, IN_SERVICE, Facts, Version, at, last, versions
+from devices.kinds import Columns, Kind, kinds
+from schemas.clock import micros, moment
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_VERSION = "registry_version"
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What an import did, by table. Where there are problems nothing was imported."""
-
-    added: dict[str, int] = field(default_factory=dict)
-    changed: dict[str, int] = field(default_factory=dict)
-    removed: dict[str, int] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
-
-    @property
-    def anything(self) -> bool:
-        """Whether the registry is another one now."""
-        return any(n for counts in (self.added, self.changed, self.removed) for n in counts.values())
+REGISTRY_VERSION = "registry_version"
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What ingestion knows of a device. `commissioned_at`: beginning of its first assignment, µs since 1970 UTC."""
+    """What ingestion knows of a device. `commissioned_at`: beginning of its first assignment, µs since 1970 UTC.
+
+    `calibrated_until` (µs) stands among the factors of `dated`; there is nothing in `dated` where nothing ever changed.
+    """
 
     num: int
     device_id: str
@@ -45,6 +32,7 @@ class Device:
     gateway: str | None
     factors: dict[str, float]
     commissioned_at: int
+    dated: tuple[tuple[int, dict[str, float]], ...] = ()  # where factors changed: what held from each moment on
 
 
 @dataclass(frozen=True)
@@ -55,21 +43,8 @@ class Registry:
     devices: Mapping[str, Device]
 
 
-def import_registrations(store: Store, rows: Sequence[Registration], *, now: datetime, who: str = "") -> Counts:
-    """Add rows to the registry in one transaction, or nothing where they contradict it or each other.
-
-    The same rows again change nothing. `Counts.problems` says why nothing was imported.
-    """
-    return _change(store, "devices import", lambda book: merge(book, rows), now, who)
-
-
-def import_areas(store: Store, rows: Sequence[AreaRow], *, now: datetime, who: str = "") -> Counts:
-    """Add areas in one transaction, or nothing where a row is wrong."""
-    return _change(store, "areas import", lambda book: merge_areas(book, rows), now, who)
-
-
 @contextmanager
-def _reading(store: Store) -> Iterator[Connection]:
+def reading(store: Store) -> Iterator[Connection]:
     """One state of the catalogue for several queries; by themselves the drivers would give each query its own."""
     with store.begin() as db:
         sqlite = db.dialect.name == "sqlite"
@@ -77,16 +52,10 @@ def _reading(store: Store) -> Iterator[Connection]:
         yield db
 
 
-def check_registrations(store: Store, rows: Sequence[Registration]) -> tuple[Problem, ...]:
-    """Say what would keep these rows from being imported."""
-    with _reading(store) as db:
-        return tuple(merge(_book(db), rows)[1])
-
-
 def registry_version(store: Store) -> int:
     """Give the number that grows with every change of the registry; 0 before the first."""
     with store.begin() as db:
-        return _version(db)
+        return version_of(db)
 
 
 def load(store: Store) -> Registry:
@@ -95,89 +64,36 @@ def load(store: Store) -> Registry:
     begun = first.group_by(assignments.c.device_id).subquery()
     columns = [devices.c[name] for name in ("num", "device_id", "family", "model", "gateway", "factors")]
     query = select(*columns, begun.c.commissioned_at).join(begun, begun.c.device_id == devices.c.device_id)
-    with _reading(store) as db:
-        version = _version(db)
-        found = [Device(**row) for row in db.execute(query.order_by(devices.c.num)).mappings()]
+    with reading(store) as db:
+        version = version_of(db)
+        dated = _dated(db)
+        found = [
+            Device(**row, dated=dated.get(row["device_id"], ()))
+            for row in db.execute(query.order_by(devices.c.num)).mappings()
+        ]
     return Registry(version, {device.device_id: device for device in found})
 
 
-def _version(db: Connection) -> int:
-    return int(db.execute(select(meta.c.value).where(meta.c.key == _VERSION)).scalar() or 0)
+def _dated(db: Connection) -> dict[str, tuple[tuple[int, dict[str, float]], ...]]:
+    """What was said of devices that a computation uses, by device, where it changed or has to be compared with time."""
+    counted = facts.c.name.not_in(("model", "gateway"))
+    query = select(facts.c.subject, facts.c.name, facts.c.since, facts.c.value)
+    said: dict[str, Facts] = {}
+    for device, name, since, value in db.execute(query.where(facts.c.kind == "device", counted)):
+        said.setdefault(device, {})[name, since] = value
+    found = {}
+    for device, known in said.items():
+        stretches = tuple(
+            (v.since, {n: float(x) for n, x in v.values.items() if x is not None}) for v in versions(known)
+        )
+        if len(stretches) > 1 or "calibrated_until" in stretches[0][1]:
+            found[device] = stretches
+    return found
 
 
-# Import: the whole registry is read, merged as a value, and the difference is written.
-def _change(
-    store: Store, action: str, merged: Callable[[Book], tuple[Book, list[Problem]]], now: datetime, who: str
-) -> Counts:
-    with store.begin() as db:
-        _lock(db)
-        old = _book(db)
-        new, problems = merged(old)
-        if problems:
-            return Counts(problems=tuple(problems))
-        counts = Counts()
-        for table, keys in _TABLES.items():
-            numbers = _write(db, table, keys, getattr(old, table.name), getattr(new, table.name))
-            counts.added[table.name], counts.changed[table.name], counts.removed[table.name] = numbers
-        if counts.anything:
-            version = _version(db) + 1
-            db.execute(meta.update().where(meta.c.key == _VERSION).values(value=str(version)))
-            detail = {"version": version, "added": counts.added, "changed": counts.changed, "removed": counts.removed}
-            db.execute(audit.insert().values(at=_micros(now), who=who, action=action, detail=detail))
-    return counts
-
-
-def _lock(db: Connection) -> None:
-    """Begin with a write, so that of two imports one waits for the other before it reads."""
-    same = meta.update().where(meta.c.key == _VERSION).values(value=meta.c.value)
-    if db.execute(same).rowcount == 0:
-        db.execute(meta.insert().values(key=_VERSION, value="0"))
-
-
-_TABLES: dict[Table, tuple[str, ...]] = {
-    areas: ("area_id",),
-    things: ("thing_id",),
-    devices: ("device_id",),
-    assignments: ("device_id", "thing_id", "valid_from"),
-}
-
-
-def _book(db: Connection) -> Book:
-    def read(table: Table, kind: Callable[..., Any]) -> list[Any]:
-        columns = [column for column in table.c if column.name not in ("num", "id")]
-        return [kind(**row) for row in db.execute(select(*columns)).mappings()]
-
-    return Book(
-        things={thing.thing_id: thing for thing in read(things, Thing)},
-        devices={device.device_id: device for device in read(devices, DeviceEntry)},
-        assignments={assignment.key: assignment for assignment in read(assignments, Assignment)},
-        areas={area.area_id: area for area in read(areas, Area)},
-    )
-
-
-def _write(
-    db: Connection, table: Table, keys: Sequence[str], old: Mapping[Any, Any], new: Mapping[Any, Any]
-) -> tuple[int, int, int]:
-    """Bring a table from one state to another; give how many rows were added, changed and removed."""
-    added = [asdict(value) for key, value in new.items() if key not in old]
-    changed = [asdict(value) for key, value in new.items() if key in old and old[key] != value]
-    removed = [asdict(value) for key, value in old.items() if key not in new]
-    here = and_(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
-
-    def named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{f"key_{key}": row[key] for key in keys} for row in rows]
-
-    if added:
-        db.execute(table.insert(), added)
-    if changed:
-        db.execute(table.update().where(here), [row | key for row, key in zip(changed, named(changed), strict=True)])
-    if removed:
-        db.execute(table.delete().where(here), named(removed))
-    return len(added), len(changed), len(removed)
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+def version_of(db: Connection) -> int:
+    """Give the version of the registry, and so the number of its last import."""
+    return int(db.execute(select(meta.c.value).where(meta.c.key == REGISTRY_VERSION)).scalar() or 0)
 
 
 # The small tables of the snapshot.
@@ -191,8 +107,6 @@ _SMALL: dict[Table, dict[str, pa.DataType]] = {
     assignments: dict.fromkeys(("device_id", "thing_id"), pa.string())
     | dict.fromkeys(("valid_from", "valid_to"), _TIME)
     | dict.fromkeys(("start_register", "end_register"), _REGISTER),
-    areas: dict.fromkeys(("area_id", "title", "kind", "parent_id"), pa.string())
-    | {"population": pa.int64(), "network_km": pa.float64()},
     alarms: dict.fromkeys(("alarm_id", "detector", "kind", "thing_id", "device_id", "area_id"), pa.string())
     | dict.fromkeys(("severity", "state"), pa.string())
     | dict.fromkeys(("since", "until"), _TIME)
@@ -200,15 +114,82 @@ _SMALL: dict[Table, dict[str, pa.DataType]] = {
     | {"evidence": pa.string(), "snapshot_id": pa.int64(), "computed_at": _TIME},
 }
 _ORDER = {assignments: ("device_id", "valid_from", "thing_id")}
+_AREAS = {
+    **dict.fromkeys(("area_id", "title", "kind", "parent_id"), pa.string()),
+    "population": pa.int64(),
+    "network_km": pa.float64(),
+    "area_km2": pa.float64(),
+    "geometry": pa.string(),
+}
+_SPAN = {"valid_from": _TIME, "valid_to": _TIME}
+_DATED: dict[str, tuple[str, Columns]] = {  # kind -> table of its versions, and the columns of that
+    "thing": (
+        "things_history",
+        {"thing_id": pa.string(), **_SPAN, "area_id": pa.string(), "lat": pa.float64(), "lon": pa.float64()}
+        | {"title": pa.string(), "attributes": pa.string()},
+    ),
+    "device": (
+        "devices_history",
+        {"device_id": pa.string(), **_SPAN, "model": pa.string(), "gateway": pa.string(), "calibrated_until": _TIME}
+        | {"factors": pa.string()},
+    ),
+    **{kind.name: (kind.dated_table, kind.published) for kind in kinds().values()},
+}
+
+
+_ALWAYS_THERE = ("thing", "device", "area")
+
+
+def small_schemas() -> dict[str, Columns]:
+    """The columns of every small table."""
+    plain = {table.name: columns for table, columns in _SMALL.items()}
+    return {**plain, "areas": _AREAS, **dict(_DATED.values())}
 
 
 def small_tables(store: Store) -> dict[str, pa.Table]:
-    """Give things, devices, assignments, areas and alarms as they are now, in a fixed order of rows."""
-    with _reading(store) as db:
-        return {table.name: _arrow(db, table, columns) for table, columns in _SMALL.items()}
+    """Give the registry and the alarms as they are now, rows in a fixed order; kinds without objects are left out."""
+    with reading(store) as db:
+        found = {table.name: _arrow(db, table, columns) for table, columns in _SMALL.items()}
+        said = _facts(db)
+    found["areas"] = pa.Table.from_pylist(_last_areas(said.get("area", {})), pa.schema(_AREAS))
+    for kind, (name, columns) in _DATED.items():
+        if kind in said or kind in _ALWAYS_THERE:
+            rows = [row for subject, known in said.get(kind, {}).items() for row in _rows(subject, known, columns)]
+            found[name] = pa.Table.from_pylist(rows, pa.schema(columns))
+    return found
 
 
-def _arrow(db: Connection, table: Table, columns: Mapping[str, pa.DataType]) -> pa.Table:
+def _facts(db: Connection, kind: str | None = None, subject: str | None = None) -> dict[str, dict[str, Facts]]:
+    """All that is said, or only of a kind, or of one object, by kind and object."""
+    found: dict[str, dict[str, Facts]] = {}
+    query = select(facts).order_by(facts.c.kind, facts.c.subject, facts.c.name, facts.c.since)
+    query = query if kind is None else query.where(facts.c.kind == kind)
+    query = query if subject is None else query.where(facts.c.subject == subject)
+    for of, id_, name, since, value in db.execute(query):
+        found.setdefault(of, {}).setdefault(id_, {})[name, since] = value
+    return found
+
+
+def _last_areas(known: Mapping[str, Facts]) -> list[dict[str, Any]]:
+    """One row an area, as it was said last: `kind` is a district where nobody said otherwise."""
+    return [{"area_id": area, "kind": "district", **last(said)} for area, said in known.items()]
+
+
+def _rows(subject: str, known: Facts, columns: Columns) -> Iterator[dict[str, Any]]:
+    """The versions of one object as rows of its table; what has no column goes into the last one, as JSON."""
+    key, rest = next(iter(columns)), list(columns)[-1]
+    for version in versions(known):
+        named = {name: _typed(value, columns[name]) for name, value in version.values.items() if name in columns}
+        more = {name: value for name, value in version.values.items() if name not in columns}
+        until = None if version.until is None else moment(version.until)
+        yield {key: subject, "valid_from": moment(version.since), "valid_to": until, **named, rest: _plain(more)}
+
+
+def _typed(value: Any, kind: pa.DataType) -> Any:
+    return moment(int(value)) if kind == _TIME else value
+
+
+def _arrow(db: Connection, table: Table, columns: Columns) -> pa.Table:
     order = _ORDER.get(table, (next(iter(columns)),))
     rows = db.execute(select(*(table.c[name] for name in columns)).order_by(*(table.c[name] for name in order)))
     values: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in columns]
@@ -227,11 +208,11 @@ def list_devices(
     store: Store, *, now: datetime, family: str | None = None, area: str | None = None
 ) -> list[dict[str, Any]]:
     """Give every device with the thing where it hangs now, in the order of their ids."""
-    at = _micros(now)
+    when = micros(now)
     here = and_(
         assignments.c.device_id == devices.c.device_id,
-        assignments.c.valid_from <= at,
-        or_(assignments.c.valid_to.is_(None), assignments.c.valid_to > at),
+        assignments.c.valid_from <= when,
+        or_(assignments.c.valid_to.is_(None), assignments.c.valid_to > when),
     )
     shown = (devices.c.device_id, devices.c.family, assignments.c.thing_id, things.c.area_id, things.c.title)
     query = select(*shown, devices.c.model, devices.c.gateway, assignments.c.valid_from)
@@ -249,29 +230,65 @@ def list_devices(
 def show(store: Store, name: str) -> dict[str, Any]:
     """Give all that is known of the device and of the thing with this id (None where there is none), with history."""
     hangs = or_(assignments.c.device_id == name, assignments.c.thing_id == name)
-    history = select(*(column for column in assignments.c if column.name != "id")).where(hangs)
-    with _reading(store) as db:
+    hung = select(*(column for column in assignments.c if column.name != "id")).where(hangs)
+    with reading(store) as db:
         device = db.execute(select(devices).where(devices.c.device_id == name)).mappings().first()
         thing = db.execute(select(things).where(things.c.thing_id == name)).mappings().first()
-        rows = db.execute(history.order_by(assignments.c.valid_from, assignments.c.device_id)).mappings()
+        rows = db.execute(hung.order_by(assignments.c.valid_from, assignments.c.device_id)).mappings()
         return {
             "device": dict(device) if device else None,
             "thing": dict(thing) if thing else None,
+            "history": [
+                {"of": kind, **_span(version), "said": version.values}
+                for kind in ("device", "thing")
+                for version in versions(_facts(db, kind, name).get(kind, {}).get(name, {}))
+            ],
             "assignments": [_timed(row) for row in rows],
         }
 
 
+def _span(version: Version) -> dict[str, Any]:
+    return {
+        "valid_from": None if version.since == ALWAYS else moment(version.since),
+        "valid_to": None if version.until is None else moment(version.until),
+    }
+
+
+def list_assets(store: Store, kind: Kind, *, when: int) -> list[dict[str, Any]]:
+    """Give every object of a kind that is in service at a moment (µs), as it is then, in the order of their ids."""
+    with reading(store) as db:
+        known = _facts(db, kind.name).get(kind.name, {})
+    found = []
+    for subject, said in known.items():
+        for version in versions(said):
+            if version.since <= when and (version.until is None or when < version.until):
+                named = {name: version.values.get(name) for name in list(kind.published)[3:-1]}
+                more = {name: value for name, value in version.values.items() if name not in named}
+                found.append({kind.key: subject, **named, **_span(version), "attributes": more})
+    return found
+
+
+def count_assets(store: Store, *, now: datetime) -> dict[str, int]:
+    """Count the objects in service by kind."""
+    with reading(store) as db:
+        known = _facts(db)
+    when = micros(now)
+    return {kind: sum(at(said, when).get(IN_SERVICE) is True for said in of.values()) for kind, of in known.items()}
+
+
 def list_areas(store: Store) -> list[dict[str, Any]]:
     """Give every area with the number of things in it."""
-    count = select(things.c.area_id, func.count().label("things")).group_by(things.c.area_id).subquery()
-    query = select(areas, func.coalesce(count.c.things, 0).label("things"))
-    query = query.select_from(areas.outerjoin(count, count.c.area_id == areas.c.area_id)).order_by(areas.c.area_id)
-    with store.begin() as db:
-        return [dict(row) for row in db.execute(query).mappings()]
+    with reading(store) as db:
+        count = select(things.c.area_id, func.count()).group_by(things.c.area_id)
+        inside = {row[0]: row[1] for row in db.execute(count)}
+        known = _facts(db, "area").get("area", {})
+    names = [name for name in _AREAS if name != "geometry"]
+    return [
+        {name: row.get(name) for name in names} | {"things": inside.get(row["area_id"], 0)}
+        for row in _last_areas(known)
+    ]
 
 
 def _timed(row: Mapping[Any, Any]) -> dict[str, Any]:
-    def moment(value: int | None) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
-
-    return {name: moment(value) if name.startswith("valid_") else value for name, value in row.items()}
+    times = {name for name, value in row.items() if name.startswith("valid_") and value is not None}
+    return {name: moment(value) if name in times else value for name, value in row.items()}

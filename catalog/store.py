@@ -35,17 +35,6 @@ _Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by it
 
 meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
 
-areas = Table(
-    "areas",
-    metadata,
-    Column("area_id", String, primary_key=True),
-    Column("title", String),
-    Column("kind", String),  # district | zone
-    Column("parent_id", String),
-    Column("population", Integer),
-    Column("network_km", Float),
-)
-
 things = Table(
     "things",
     metadata,
@@ -55,7 +44,7 @@ things = Table(
     Column("lat", Float),
     Column("lon", Float),
     Column("title", String),
-    Column("attributes", JSON, nullable=False),  # nominal_power_w, persons, capacity_l, ...
+    Column("attributes", JSON, nullable=False),  # nominal_power_w, persons, capacity_l, ... as its facts say last
 )
 
 devices = Table(
@@ -80,6 +69,26 @@ assignments = Table(
     Column("valid_to", BigInteger),
     Column("start_register", Numeric(18, 6)),
     Column("end_register", Numeric(18, 6)),
+)
+
+facts = Table(  # what is said of things, devices and objects of kinds.toml, each from its moment until the next
+    "facts",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("subject", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("since", BigInteger, primary_key=True, autoincrement=False),
+    Column("value", JSON, nullable=False),
+)
+
+changes = Table(  # what each import of the registry changed, so that it can be shown and undone
+    "changes",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("entity", String, primary_key=True),  # facts | assignments | things | devices
+    Column("key", String, primary_key=True),  # JSON
+    Column("before", JSON(none_as_null=True)),
+    Column("after", JSON(none_as_null=True)),
 )
 
 journals = Table(

@@ -15,6 +15,8 @@ from devices.problems import Fault, Problem
 
 MAX_BYTES = 64 * 2**20
 MAX_LINE = 65_536
+MAX_ROWS = 200_000
+FORMULA = "=+-@＝＋－＠\t\r"  # what a spreadsheet takes for the beginning of a formula
 _SEPARATORS = ";\t,"  # the earlier one wins where a header can be split in two ways
 _MEGABYTE = 2**20
 _EXCEL_ERROR = re.compile(r"#(?:N/[AV]|[A-ZČŠŽ/0]+[!?]|##+)")  # #N/A, #REF!, #SKLIC!, #DEL/0!, #####
@@ -49,17 +51,24 @@ def read(data: bytes) -> Sheet:
     """
     text = _decode(data)
     if isinstance(text, Problem):
-        return _unreadable([text])
+        return unreadable([text])
     lines = list(io.StringIO(text, newline=""))
     broken = [problem for number, line in enumerate(lines, 1) if (problem := _broken(number, line))]
     start = _header_line(lines)
     if broken or start is None:
-        return _unreadable(broken or [Problem(1, "", "", Fault.FILE_EMPTY)])
+        return unreadable(broken or [Problem(1, "", "", Fault.FILE_EMPTY)])
     separator = _separator(lines[start])
+    return tabulated(separator, start + 1, _records(lines, start, separator))
+
+
+def tabulated(separator: str, header_line: int, records: Iterable[tuple[int, list[str] | Problem]]) -> Sheet:
+    """Make a sheet of records, each with its line; the first is the header."""
     header: tuple[str, ...] = ()
     rows: list[Row] = []
     problems: list[Problem] = []
-    for line, found in _records(lines, start, separator):
+    for line, found in records:
+        if len(rows) == MAX_ROWS:
+            return unreadable([Problem(line, "", "", Fault.TOO_MANY_ROWS, {"limit": MAX_ROWS})])
         if isinstance(found, Problem):
             problems.append(found)
         elif not header:
@@ -71,11 +80,12 @@ def read(data: bytes) -> Sheet:
             if not wrong:
                 rows.append(Row(line, {name: cell for name, cell in zip(header, found, strict=False) if name}))
     if not rows and not problems:
-        problems.append(Problem(start + 1, "", "", Fault.FILE_EMPTY))
-    return Sheet(separator, start + 1, tuple(name for name in header if name), tuple(rows), tuple(problems))
+        problems.append(Problem(header_line, "", "", Fault.FILE_EMPTY))
+    return Sheet(separator, header_line, tuple(name for name in header if name), tuple(rows), tuple(problems))
 
 
-def _unreadable(problems: list[Problem]) -> Sheet:
+def unreadable(problems: list[Problem]) -> Sheet:
+    """Give the sheet of a file of which nothing could be read."""
     return Sheet("", 1, (), (), tuple(problems))
 
 
@@ -131,11 +141,14 @@ def _records(lines: Sequence[str], start: int, separator: str) -> Iterator[tuple
         except csv.Error:  # where the next record begins is not known any more
             yield line, Problem(line, "", lines[line - 1].strip(), Fault.QUOTES)
             return
-        yield line, [_clean(cell) for cell in found]
+        yield line, [clean(cell) for cell in found]
 
 
-def _clean(cell: str) -> str:
-    return unicodedata.normalize("NFC", re.sub("[\u00a0\u202f\u2009]", " ", cell).strip())
+def clean(cell: str) -> str:
+    """Give a cell as it was meant: stripped, in Unicode NFC, without the apostrophe that keeps formulas away."""
+    text = unicodedata.normalize("NFC", re.sub("[\u00a0\u202f\u2009]", " ", cell).strip())
+    begun = text[1:].lstrip()[:1]
+    return text[1:] if text[:1] == "'" and begun and begun in FORMULA else text  # as `harmless` wrote it
 
 
 def _column(cell: str) -> str:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
+from typing import Any
 
+from devices.facts import ALWAYS, IN_SERVICE, Facts, Subject, Value, at, last
 from devices.problems import Fault, Problem
-from devices.registry import AreaRow, Registration, distances_fit
+from devices.registry import FACTS_OF_DEVICE, Registration, distances_fit
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OPEN = 2**63  # an assignment without end, in comparisons
@@ -58,25 +60,13 @@ class Assignment:
 
 
 @dataclass(frozen=True)
-class Area:
-    """A supply district or another zone; `parent_id` is the area around it."""
-
-    area_id: str
-    title: str | None = None
-    kind: str | None = "district"
-    parent_id: str | None = None
-    population: int | None = None
-    network_km: float | None = None
-
-
-@dataclass(frozen=True)
 class Book:
-    """The whole registry as plain values."""
+    """The whole registry as plain values. `things` and `devices` are what `facts` says of the latest time."""
 
     things: dict[str, Thing]
     devices: dict[str, DeviceEntry]
     assignments: dict[Key, Assignment]
-    areas: dict[str, Area]
+    facts: dict[Subject, Facts]
 
 
 EMPTY = Book({}, {}, {}, {})
@@ -85,15 +75,15 @@ EMPTY = Book({}, {}, {}, {})
 def merge(book: Book, rows: Sequence[Registration]) -> tuple[Book, list[Problem]]:
     """Add rows to the registry: what a row does not say stays, what it says is put in place of what was there.
 
-    Of several rows about one thing or device the one that begins last speaks. An assignment ends only where a row says
-    so, and is gone only where a row withdraws it; a thing without any assignment left is gone with it. An area that is
-    not known yet is made. Problems are those of all rows; where there are any the book is not to be used.
+    What a row says holds from its `since`, or from where it begins. An assignment ends only where a row says so, and
+    is gone only where a row withdraws it; a thing without any assignment left is gone with it. An area that is not
+    known yet is made. Problems are those of all rows; where there are any the book is not to be used.
     """
     problems: list[Problem] = []
     distinct = _distinct(rows, problems)
     gone = {_key(row) for row in distinct if row.withdrawn}
     left = {key: found for key, found in book.assignments.items() if key not in gone}
-    new = Book(dict(book.things), dict(book.devices), left, dict(book.areas))
+    new = Book(dict(book.things), dict(book.devices), left, dict(book.facts))
     placed = {("device", key[0]) for key in left} | {("thing", key[1]) for key in left}
     lines: dict[Key, int] = {}
     for row in distinct:
@@ -103,8 +93,8 @@ def merge(book: Book, rows: Sequence[Registration]) -> tuple[Book, list[Problem]
     for _, thing_id, _ in gone:
         if ("thing", thing_id) not in placed:
             new.things.pop(thing_id, None)
-    problems += _overlaps(left.values(), lines, lambda a: a.device_id, Fault.DEVICE_ELSEWHERE)
-    problems += _overlaps(left.values(), lines, lambda a: a.thing_id, Fault.THING_OCCUPIED)
+            new.facts.pop(("thing", thing_id), None)
+    problems += collisions(left.values(), lines)
     return new, sorted(problems, key=lambda p: (p.line, p.column))
 
 
@@ -122,22 +112,58 @@ def _add(book: Book, row: Registration, placed: set[tuple[str, str]]) -> list[Pr
     if ("thing", row.thing_id) not in placed:
         thing = replace(thing, family=row.family)
     placed |= {("device", row.device_id), ("thing", row.thing_id)}
-    book.things[row.thing_id] = _thing(thing, row)
-    book.devices[row.device_id] = _device(device, row)
     book.assignments[_key(row)] = _assignment(book.assignments, row)
+    _state(book, row)
+    book.things[row.thing_id] = thing_of(row.thing_id, thing.family, book.facts.get(("thing", row.thing_id), {}))
+    book.devices[row.device_id] = device_of(row.device_id, device.family, book.facts.get(("device", row.device_id), {}))
     if row.area is not None:
-        book.areas.setdefault(row.area, Area(row.area))
+        book.facts.setdefault(("area", row.area), {(IN_SERVICE, ALWAYS): True})
     problems = list(_family_kept(row, device, thing))
-    if not distances_fit(book.devices[row.device_id].factors):
+    if not distances_fit(_factors(at(book.facts.get(("device", row.device_id), {}), _since(row)))):
         problems.append(Problem(row.line, "empty_distance_mm", "", Fault.FILL_DISTANCES))
     return problems
+
+
+def _since(row: Registration) -> int:
+    return row.valid_from if row.since is None else row.since
+
+
+def _state(book: Book, row: Registration) -> None:
+    """Write down what the row says of the thing and of the device, from when it holds."""
+    place = _said(area_id=row.area, lat=row.lat, lon=row.lon, title=row.title)
+    own = _said(model=row.model, gateway=row.gateway, calibrated_until=row.calibrated_until)
+    for subject, said in (
+        (("thing", row.thing_id), place | row.attributes),
+        (("device", row.device_id), own | row.factors),
+    ):
+        if said:
+            known = book.facts.get(subject, {})
+            book.facts[subject] = {**known, **{(name, _since(row)): value for name, value in said.items()}}
+
+
+def thing_of(thing_id: str, family: str, facts: Facts) -> Thing:
+    """Give a thing as its facts have it last."""
+    said = last(facts)
+    own = {name: said.pop(name, None) for name in ("area_id", "lat", "lon", "title")}
+    return Thing(thing_id, family, **own, attributes=said)  # type: ignore[arg-type]
+
+
+def device_of(device_id: str, family: str, facts: Facts) -> DeviceEntry:
+    """Give a device as its facts have it last."""
+    said = last(facts)
+    own = {name: said.get(name) for name in ("model", "gateway")}
+    return DeviceEntry(device_id, family, **own, factors=_factors(said))  # type: ignore[arg-type]
+
+
+def _factors(said: Mapping[str, Value]) -> dict[str, float]:
+    return {name: float(value) for name, value in said.items() if name not in FACTS_OF_DEVICE and value is not None}
 
 
 def _distinct(rows: Iterable[Registration], problems: list[Problem]) -> list[Registration]:
     """Give rows in the order of time; the same row twice is one row, two that differ are a problem."""
     found = []
-    ordered = sorted(rows, key=lambda row: (row.valid_from, row.device_id, row.thing_id, row.line))
-    for _, same in groupby(ordered, key=_key):
+    ordered = sorted(rows, key=lambda row: (*_key(row)[::-1], _since(row), row.line))
+    for _, same in groupby(ordered, key=lambda row: (_key(row), _since(row))):
         first, *others = same
         found.append(first)
         for other in others:
@@ -157,24 +183,21 @@ def _family_kept(row: Registration, device: DeviceEntry, thing: Thing) -> Iterat
         yield Problem(row.line, "family", row.family, Fault.THING_FAMILY, detail)
 
 
-def _said(**values: object) -> dict[str, object]:
+def _said(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _thing(known: Thing, row: Registration) -> Thing:
-    said = _said(area_id=row.area, lat=row.lat, lon=row.lon, title=row.title)
-    return replace(known, **said, attributes={**known.attributes, **row.attributes})  # type: ignore[arg-type]
-
-
-def _device(known: DeviceEntry, row: Registration) -> DeviceEntry:
-    said = _said(model=row.model, gateway=row.gateway)
-    return replace(known, **said, factors={**known.factors, **row.factors})  # type: ignore[arg-type]
 
 
 def _assignment(known: Mapping[Key, Assignment], row: Registration) -> Assignment:
     new = Assignment(row.device_id, row.thing_id, row.valid_from)
     said = _said(valid_to=row.valid_to, start_register=row.start_register, end_register=row.end_register)
-    return replace(known.get(new.key, new), **said)  # type: ignore[arg-type]
+    return replace(known.get(new.key, new), **said)
+
+
+def collisions(assignments: Iterable[Assignment], lines: Mapping[Key, int]) -> Iterator[Problem]:
+    """Find what is in two places, or a place with two devices, at one time; `lines` are those to be blamed."""
+    found = list(assignments)
+    yield from _overlaps(found, lines, lambda a: a.device_id, Fault.DEVICE_ELSEWHERE)
+    yield from _overlaps(found, lines, lambda a: a.thing_id, Fault.THING_OCCUPIED)
 
 
 def _overlaps(
@@ -212,31 +235,3 @@ def _collision(first: Assignment, second: Assignment, lines: Mapping[Key, int], 
 
 def _datetime(moment: int) -> datetime:
     return _EPOCH + timedelta(microseconds=moment)
-
-
-def merge_areas(book: Book, rows: Sequence[AreaRow]) -> tuple[Book, list[Problem]]:
-    """Add areas to the registry; every parent must exist and no area may lie inside itself."""
-    areas = dict(book.areas)
-    problems: list[Problem] = []
-    seen: dict[str, AreaRow] = {}
-    for row in rows:
-        first = seen.setdefault(row.area_id, row)
-        if row.model_copy(update={"line": first.line}) != first:
-            problems.append(Problem(row.line, "area_id", row.area_id, Fault.AREA_TWICE, {"line": first.line}))
-        said = {name: value for name, value in row.model_dump(exclude={"line"}).items() if value is not None}
-        areas[row.area_id] = replace(areas.get(row.area_id, Area(row.area_id)), **said)
-    problems += [problem for row in rows for problem in _nesting(row, areas)]
-    return replace(book, areas=areas), problems
-
-
-def _nesting(row: AreaRow, areas: Mapping[str, Area]) -> Iterator[Problem]:
-    above = row.parent_id
-    if above is not None and above not in areas:
-        yield Problem(row.line, "parent_id", above, Fault.PARENT_UNKNOWN)
-    passed = {row.area_id}
-    while above is not None and above in areas:
-        if above in passed:
-            yield Problem(row.line, "parent_id", row.parent_id or "", Fault.PARENT_CYCLE)
-            return
-        passed.add(above)
-        above = areas[above].parent_id

@@ -23,10 +23,11 @@ OPTIONAL = (
     "valid_to",
     "start_register",
     "end_register",
+    "calibrated_until",
+    "since",
     "withdrawn",
 )
-AREA_COLUMNS = ("area_id", "title", "kind", "parent_id", "population", "network_km")
-KINDS = ("district", "zone")
+FACTS_OF_DEVICE = ("model", "gateway", "calibrated_until")  # what is said of a device and is no factor
 ID_BYTES = 128
 TEXT_LENGTH = 500
 
@@ -78,7 +79,8 @@ def _text(text: str) -> str:
     return text
 
 
-def _attribute(value: float | str) -> float | str:
+def attribute(value: float | str) -> float | str:
+    """Check the value of an attribute."""
     return _text(value) if isinstance(value, str) else value
 
 
@@ -88,55 +90,56 @@ def _family(name: str) -> str:
     return name
 
 
-def _kind(name: str) -> str:
-    if name.lower() not in KINDS:
-        raise _wrong(Fault.KIND_UNKNOWN, known=", ".join(KINDS))
-    return name.lower()
-
-
 Id = Annotated[str, AfterValidator(_id)]
 Words = Annotated[str, AfterValidator(_text)]
 Register = Annotated[Decimal, Field(ge=0, lt=10**9, decimal_places=6)]
 
 
-class _Line(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Placed(BaseModel):
+    """A row that may say where something is, in degrees of WGS 84."""
 
-    line: int = 0
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
-
-class Registration(_Line):
-    """One row: this device hangs at this thing from then until then. What is None is not said, and stays as it is."""
-
-    device_id: Id
-    family: Annotated[str, AfterValidator(_family)]
-    thing_id: Id
-    valid_from: int  # µs since 1970 UTC, as valid_to
-    valid_to: int | None = None
-    area: Id | None = None
     lat: Annotated[float, Field(ge=-90, le=90)] | None = None
     lon: Annotated[float | None, Field(ge=-180, le=180, validate_default=True)] = None
-    title: Words | None = None
-    model: Words | None = None
-    gateway: Id | None = None
-    start_register: Register | None = None
-    end_register: Register | None = None
-    factors: dict[str, float] = {}
-    withdrawn: bool = False  # it never hung there: the assignment is taken back, nothing else is said
-    attributes: dict[str, Annotated[float | int | str, AfterValidator(_attribute)]] = {}
-
-    @field_validator("valid_to")
-    @classmethod
-    def _ends_later(cls, value: int | None, info: ValidationInfo) -> int | None:
-        if value is not None and value <= info.data.get("valid_from", value - 1):
-            raise _wrong(Fault.ENDS_BEFORE_START)
-        return value
 
     @field_validator("lon")
     @classmethod
     def _both(cls, value: float | None, info: ValidationInfo) -> float | None:
         if "lat" in info.data and (value is None) != (info.data["lat"] is None):
             raise _wrong(Fault.POSITION_HALF)
+        return value
+
+
+class Registration(Placed):
+    """One row: this device hangs at this thing from then until then. What is None is not said, and stays as it is.
+
+    What it says of the device and of the thing holds from `since`, or from `valid_from` where that is not given.
+    """
+
+    line: int = 0
+    device_id: Id
+    family: Annotated[str, AfterValidator(_family)]
+    thing_id: Id
+    valid_from: int  # µs since 1970 UTC, as valid_to
+    valid_to: int | None = None
+    area: Id | None = None
+    title: Words | None = None
+    model: Words | None = None
+    gateway: Id | None = None
+    start_register: Register | None = None
+    end_register: Register | None = None
+    calibrated_until: int | None = None  # µs since 1970 UTC, as since
+    since: int | None = None
+    factors: dict[str, float] = {}
+    withdrawn: bool = False  # it never hung there: the assignment is taken back, nothing else is said
+    attributes: dict[str, Annotated[float | int | str, AfterValidator(attribute)]] = {}
+
+    @field_validator("valid_to")
+    @classmethod
+    def _ends_later(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and value <= info.data.get("valid_from", value - 1):
+            raise _wrong(Fault.ENDS_BEFORE_START)
         return value
 
     @field_validator("factors")
@@ -149,14 +152,3 @@ class Registration(_Line):
         if not distances_fit(value):
             raise _wrong(Fault.FILL_DISTANCES, columns=["empty_distance_mm"])
         return value
-
-
-class AreaRow(_Line):
-    """One row of the areas: a supply district or another zone of the municipality."""
-
-    area_id: Id
-    title: Words | None = None
-    kind: Annotated[str, AfterValidator(_kind)] | None = None  # of a new area: district
-    parent_id: Id | None = None
-    population: Annotated[int, Field(ge=0, le=10**8)] | None = None
-    network_km: Annotated[float, Field(ge=0, le=10**5)] | None = None

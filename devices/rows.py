@@ -1,4 +1,4 @@
-"""Rows of a file become registrations and areas, or problems that name the line, the column and what to do."""
+"""Rows of a file become registrations, or problems that name the line, the column and what to do."""
 
 import re
 import unicodedata
@@ -13,17 +13,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from devices.csvfile import Row, Sheet, coordinate, decimal_mark, moment, number, readings
-from devices.problems import TEXTS, Fault, Problem
-from devices.registry import (
-    AREA_COLUMNS,
-    OPTIONAL,
-    REQUIRED,
-    TEXT_LENGTH,
-    AreaRow,
-    Registration,
-    factor_columns,
-    normal_id,
-)
+from devices.problems import Fault, Problem, texts
+from devices.registry import OPTIONAL, REQUIRED, TEXT_LENGTH, Registration, factor_columns, normal_id
 
 _YES_NO = dict.fromkeys(("da", "yes", "true", "1", "x"), True) | dict.fromkeys(("ne", "no", "false", "0"), False)
 _EXACT = 2**53  # whole numbers above are not exact in JSON: they stay text
@@ -37,7 +28,7 @@ _PERSON = re.compile(
 )
 _ELSEWHERE = {"latitude": "lat", "longitude": "lon", "long": "lon", "lng": "lon", "area_id": "area", "district": "area"}
 
-T = TypeVar("T", Registration, AreaRow)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,9 +46,8 @@ Reader = Callable[[str], Any]  # gives a value or a Fault
 def registrations(sheet: Sheet, zone: tzinfo) -> Parsed[Registration]:
     """Read rows of the registry; local times are those of `zone`."""
     known = (*REQUIRED, *OPTIONAL, *sorted(factor_columns()))
-    wrong = [*_missing(sheet, REQUIRED), *_columns(sheet, known)]
-    columns = {name: [cell for row in sheet.rows if (cell := row.cells.get(name))] for name in sheet.header}
-    readers = {name: _reader(name, cells, sheet.separator, zone) for name, cells in columns.items()}
+    wrong = [*missing(sheet, REQUIRED), *misnamed(sheet, known)]
+    readers = {name: _reader(name, cells, sheet.separator, zone) for name, cells in columns(sheet).items()}
 
     def model(line: int, values: dict[str, Any]) -> Registration:
         own = {name: values[name] for name in (*REQUIRED, *OPTIONAL) if name in values}
@@ -65,30 +55,23 @@ def registrations(sheet: Sheet, zone: tzinfo) -> Parsed[Registration]:
         attributes = {name: value for name, value in values.items() if name not in known}
         return Registration(line=line, **own, factors=factors, attributes=attributes)
 
-    parsed = _parsed(sheet, wrong, readers, model)
+    found = parsed(sheet, wrong, readers, model)
     if sheet.problems or wrong:
-        return parsed
-    lines = {problem.line for problem in parsed.problems}
+        return found
+    lines = {problem.line for problem in found.problems}
     bad = {
         normal_id(row.cells.get(n, "")) for row in sheet.rows if row.line in lines for n in ("device_id", "thing_id")
     }
-    return replace(parsed, sound=tuple(row for row in parsed.rows if bad.isdisjoint((row.device_id, row.thing_id))))
+    return replace(found, sound=tuple(row for row in found.rows if bad.isdisjoint((row.device_id, row.thing_id))))
 
 
-def area_rows(sheet: Sheet) -> Parsed[AreaRow]:
-    """Read rows of the areas."""
-    wrong = [*_missing(sheet, ("area_id",)), *_person_columns(sheet)]
-    strange = [n for n in sheet.header if n not in AREA_COLUMNS and not _personal(n)]
-    known = ", ".join(AREA_COLUMNS)
-    wrong += [Problem(sheet.header_line, name, "", Fault.COLUMN_UNKNOWN, {"known": known}) for name in strange]
-    readers: dict[str, Reader] = dict.fromkeys(sheet.header, str)
-    for name in ("population", "network_km"):
-        cells = [cell for row in sheet.rows if (cell := row.cells.get(name))]
-        readers[name] = partial(number, mark=decimal_mark(cells, sheet.separator))
-    return _parsed(sheet, wrong, readers, lambda line, values: AreaRow(line=line, **values))
+def columns(sheet: Sheet) -> dict[str, list[str]]:
+    """Give the cells of each column that are not empty."""
+    return {name: [cell for row in sheet.rows if (cell := row.cells.get(name))] for name in sheet.header}
 
 
-def _parsed(sheet: Sheet, wrong: list[Problem], readers: Mapping[str, Reader], model: Callable[..., T]) -> Parsed[T]:
+def parsed(sheet: Sheet, wrong: list[Problem], readers: Mapping[str, Reader], model: Callable[..., T]) -> Parsed[T]:
+    """Read every row with the reader of each column; `model(line, values)` checks what was read."""
     rows: list[T] = []
     problems = [*sheet.problems, *wrong]
     named = {problem.column for problem in problems if problem.line == sheet.header_line}
@@ -127,8 +110,10 @@ def _explain(error: ValidationError, row: Row) -> list[Problem]:
         kind = found["type"]
         if kind == "missing":
             fault = Fault.REQUIRED
-        elif kind in TEXTS:  # our own
+        elif kind in texts():  # our own
             fault = Fault(kind)
+        elif kind == "int_from_float":
+            fault = Fault.NOT_WHOLE
         else:
             fault, detail = Fault.OUT_OF_RANGE, {"range": _range(detail)}
         # attributes and factors: the column is the key inside
@@ -145,25 +130,31 @@ def _range(limits: Mapping[str, object]) -> str:
 
 def _reader(name: str, cells: Sequence[str], separator: str, zone: tzinfo) -> Reader:
     """Give the function that reads the cells of a column; a number is read in the light of its whole column."""
-    if name in ("valid_from", "valid_to"):
+    if name in ("valid_from", "valid_to", "since", "calibrated_until"):
         return partial(moment, zone=zone)
     mark = decimal_mark(cells, separator)
     if name in ("start_register", "end_register") or name in factor_columns():
         return partial(number, mark=mark)
     if name in _OWN_READERS:
         return _OWN_READERS[name]
+    return free(name, cells, mark)
+
+
+def free(name: str, cells: Sequence[str], mark: str | None) -> Reader:
+    """Give the function that reads a column which we do not know: numbers where the name or all its cells say so."""
     numeric = _UNIT.search(name) or all(_plainly_number(number(cell, mark), cell) for cell in cells)
     return partial(_attribute, mark=mark) if numeric else str
 
 
-def _yes(cell: str) -> bool | Fault:
+def yes_no(cell: str) -> bool | Fault:
+    """Read a cell that says yes or no."""
     return _YES_NO.get(cell.lower(), Fault.NOT_YES_NO)
 
 
 _OWN_READERS: dict[str, Reader] = {
     **dict.fromkeys((*REQUIRED, *OPTIONAL), str),
     **dict.fromkeys(("lat", "lon"), coordinate),
-    "withdrawn": _yes,
+    "withdrawn": yes_no,
 }
 
 
@@ -179,7 +170,8 @@ def _attribute(cell: str, mark: str | None) -> float | int | Fault:
     return int(value) if value % 1 == 0 else float(value)
 
 
-def _missing(sheet: Sheet, required: Sequence[str]) -> list[Problem]:
+def missing(sheet: Sheet, required: Sequence[str]) -> list[Problem]:
+    """Name the required columns that the header has not."""
     if not sheet.header:
         return []
     detail = {"header": ", ".join(sheet.header)[:TEXT_LENGTH]}
@@ -187,7 +179,8 @@ def _missing(sheet: Sheet, required: Sequence[str]) -> list[Problem]:
     return [Problem(sheet.header_line, name, "", Fault.COLUMN_MISSING, detail) for name in absent]
 
 
-def _columns(sheet: Sheet, known: Sequence[str]) -> list[Problem]:
+def misnamed(sheet: Sheet, known: Sequence[str]) -> list[Problem]:
+    """Name the columns that name persons, are misspelt, or cannot be the name of an attribute."""
     problems = _person_columns(sheet)
     for name in sheet.header:
         if name in known or _personal(name):

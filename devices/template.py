@@ -2,9 +2,12 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 
-from devices.registry import AREA_COLUMNS, OPTIONAL, REQUIRED
+from devices.csvfile import FORMULA
+from devices.kinds import Kind
+from devices.registry import OPTIONAL, REQUIRED
 from schemas.vocabulary import families
 
 _PLACE = {"area": "center", "lat": "46.420105", "lon": "15.870142", "valid_from": "2025-03-01"}
@@ -30,12 +33,6 @@ _EXAMPLES: dict[str, Sequence[Mapping[str, str]]] = {
     "traffic_counter": ({"device_id": "TC-0001", "thing_id": "counter-1", "title": "Mariborska cesta"},),
 }
 
-_AREAS = (
-    {"area_id": "town", "title": "Mesto", "kind": "zone"},
-    {"area_id": "center", "title": "Center", "kind": "district", "parent_id": "town"}
-    | {"population": "2350", "network_km": "18.4"},
-)
-
 
 def registrations_template(family: str | None, *, excel: bool) -> bytes:
     """Give an example of the registry's file, of one family or of all; `excel`: as Excel saves it in Slovenia."""
@@ -46,19 +43,21 @@ def registrations_template(family: str | None, *, excel: bool) -> bytes:
         rows += [{"family": name, **_PLACE, **row} for row in _EXAMPLES.get(name, generic)]
         factors += [factor for rule in families()[name].derive for factor in rule.factors]
     own = [column for row in rows for column in row]
-    return _csv(list(dict.fromkeys([*REQUIRED, *OPTIONAL, *factors, *own])), rows, excel=excel)
+    return written(list(dict.fromkeys([*REQUIRED, *OPTIONAL, *factors, *own])), rows, excel=excel)
 
 
-def areas_template(*, excel: bool) -> bytes:
-    """Give an example of the areas' file."""
-    return _csv(AREA_COLUMNS, _AREAS, excel=excel)
+def kind_template(kind: Kind, *, excel: bool) -> bytes:
+    """Give an example of the file of a kind of objects."""
+    return written(kind.header, kind.example, excel=excel)
 
 
-def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]], *, excel: bool) -> bytes:
+def written(columns: Sequence[str], rows: Sequence[Mapping[str, str]], *, excel: bool) -> bytes:
+    """Write cells as CSV; `excel`: as a Slovenian Excel saves it. No cell becomes a formula."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, delimiter=";" if excel else ",", lineterminator="\r\n" if excel else "\n")
     writer.writeheader()
-    writer.writerows({name: _slovenian(cell) if excel else cell for name, cell in row.items()} for row in rows)
+    form = _slovenian if excel else str
+    writer.writerows({name: harmless(form(cell)) for name, cell in row.items()} for row in rows)
     return text.getvalue().encode("utf-8-sig" if excel else "utf-8")
 
 
@@ -69,3 +68,9 @@ def _slovenian(cell: str) -> str:
         return f"{int(day)}. {int(month)}. {year}"
     whole, _, decimals = cell.partition(".")
     return f"{whole},{decimals}" if whole.isdigit() and decimals.isdigit() else cell
+
+
+def harmless(cell: str) -> str:
+    """Put an apostrophe before what a spreadsheet would take for a formula; the reader of such files takes it off."""
+    number = re.fullmatch(r"[+-]?[0-9][0-9.,]*", cell)
+    return f"'{cell}" if cell.lstrip(" \t\r\n\u00a0")[:1] in FORMULA and cell and not number else cell

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 
 from catalog.datasets import datasets
+from catalog.registry import small_schemas
 from lake.tables import BALANCE, MESSAGE_COUNTS, READING_COUNTS, with_day
 from schemas.vocabulary import Family, families
 
@@ -26,56 +27,7 @@ Columns = dict[str, str]  # name -> SQL type, in order
 
 # Small tables of the catalogue, published as one Parquet file each.
 SMALL: dict[str, Columns] = {
-    "things": {
-        "thing_id": "VARCHAR",
-        "family": "VARCHAR",
-        "area_id": "VARCHAR",
-        "lat": "DOUBLE",
-        "lon": "DOUBLE",
-        "title": "VARCHAR",
-        "attributes": "VARCHAR",
-    },
-    "devices": {
-        "device_id": "VARCHAR",
-        "family": "VARCHAR",
-        "model": "VARCHAR",
-        "gateway": "VARCHAR",
-        "factors": "VARCHAR",
-    },
-    "assignments": {
-        "device_id": "VARCHAR",
-        "thing_id": "VARCHAR",
-        "valid_from": "TIMESTAMPTZ",
-        "valid_to": "TIMESTAMPTZ",
-        "start_register": "DECIMAL(18,6)",
-        "end_register": "DECIMAL(18,6)",
-    },
-    "areas": {
-        "area_id": "VARCHAR",
-        "title": "VARCHAR",
-        "kind": "VARCHAR",
-        "parent_id": "VARCHAR",
-        "population": "BIGINT",
-        "network_km": "DOUBLE",
-    },
-    "alarms": {
-        "alarm_id": "VARCHAR",
-        "detector": "VARCHAR",
-        "kind": "VARCHAR",
-        "thing_id": "VARCHAR",
-        "device_id": "VARCHAR",
-        "area_id": "VARCHAR",
-        "severity": "VARCHAR",
-        "state": "VARCHAR",
-        "since": "TIMESTAMPTZ",
-        "until": "TIMESTAMPTZ",
-        "litres_per_hour": "DOUBLE",
-        "volume_m3": "DOUBLE",
-        "eur": "DOUBLE",
-        "evidence": "VARCHAR",
-        "snapshot_id": "BIGINT",
-        "computed_at": "TIMESTAMPTZ",
-    },
+    table: {name: _SQL_TYPES[str(kind)] for name, kind in columns.items()} for table, columns in small_schemas().items()
 }
 
 

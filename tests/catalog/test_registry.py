@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from sqlalchemy import exc, select, text
 
 from catalog import registry
-from catalog.registry import import_areas, import_registrations, load, registry_version, small_tables
+from catalog.imports import check_registrations, import_assets, import_registrations
+from catalog.registry import load, registry_version, small_tables
 from catalog.store import Store, alarms, audit
+from devices.assets import AssetRow
+from devices.kinds import kinds
 from devices.problems import Fault
-from devices.registry import AreaRow, Registration
+from devices.registry import Registration
 
 STEADY = settings(deadline=None, derandomize=True, max_examples=15)
 NOW = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -61,7 +64,7 @@ def store(tmp_path):
 
 def dump(store: Store) -> dict[str, list]:
     """Everything in the catalogue that an import may touch."""
-    names = ("areas", "things", "devices", "assignments", "audit", "meta")
+    names = ("facts", "changes", "things", "devices", "assignments", "audit", "meta")
     with store.begin() as db:
         return {name: [tuple(r) for r in db.execute(text(f"SELECT * FROM {name} ORDER BY 1"))] for name in names}
 
@@ -145,10 +148,10 @@ def test_one_wrong_row_and_nothing_is_imported(store):
     ]
     assert not counts.anything
     assert dump(store) == before
-    assert registry.check_registrations(store, wrong) == counts.problems
+    assert check_registrations(store, wrong) == counts.problems
 
 
-@pytest.mark.parametrize("table", ["things", "devices", "assignments", "audit"])
+@pytest.mark.parametrize("table", ["things", "devices", "assignments", "facts", "changes", "audit"])
 def test_a_database_that_fails_half_way_keeps_nothing(store, table):
     import_registrations(store, ROWS[:1], now=NOW)
     before = dump(store)
@@ -245,17 +248,25 @@ def test_questions_of_people_see_the_device_that_hangs_there_now(store):
     assert shown["device"] is None
     assert shown["thing"]["title"] == "Žabja vas 3"
     assert [a["device_id"] for a in shown["assignments"]] == ["m1", "m2"]
-    assert registry.show(store, "'; DROP TABLE things; --") == {"device": None, "thing": None, "assignments": []}
+    assert registry.show(store, "'; DROP TABLE things; --") == {
+        "device": None,
+        "thing": None,
+        "history": [],
+        "assignments": [],
+    }
 
 
 def test_areas_come_with_the_things_in_them(store):
     import_registrations(store, ROWS, now=NOW)
-    rows = [AreaRow(area_id="center", title="Center", parent_id="town"), AreaRow(area_id="town", kind="zone")]
-    counts = import_areas(store, rows, now=NOW)
+    area = kinds()["area"]
+    rows = [AssetRow(2, "center", values={"title": "Center", "parent_id": "town"})]
+    rows.append(AssetRow(3, "town", values={"kind": "zone"}))
+    counts = import_assets(store, area, rows, now=NOW)
     assert (counts.added["areas"], counts.changed["areas"], registry_version(store)) == (1, 1, 2)
     assert [(a["area_id"], a["kind"], a["things"]) for a in registry.list_areas(store)] == [
         ("center", "district", 1),
         ("town", "zone", 0),
     ]
-    assert import_areas(store, [AreaRow(area_id="x"), AreaRow(area_id="y", parent_id="z")], now=NOW).problems
+    wrong = [AssetRow(2, "x"), AssetRow(3, "y", values={"parent_id": "z"})]
+    assert import_assets(store, area, wrong, now=NOW).problems
     assert len(registry.list_areas(store)) == 2

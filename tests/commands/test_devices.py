@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from commands import devices, home
+from commands import assets, devices, home
 from commands.context import Context
 from schemas.errors import DravaError
 
@@ -17,6 +17,7 @@ def drava(tmp_path, monkeypatch):
     """The commands on a new home; gives the result of one run."""
     app = typer.Typer()
     devices.add(app)
+    assets.add(app)
     home.add(app)
 
     @app.callback()
@@ -119,9 +120,9 @@ def test_areas_have_the_same_three_commands(drava, tmp_path):
         ("center", "town", 18.4),
         ("town", None, None),
     ]
-    bad = drava("areas", "import", write(tmp_path, "area_id;župan\nx;y\n"))
+    bad = drava("areas", "import", write(tmp_path, "area_id;lastnik\nx;y\n"))
     assert bad.exit_code == 2
-    assert "župan" in bad.stderr
+    assert "lastnik" in bad.stderr
 
 
 @pytest.mark.parametrize(

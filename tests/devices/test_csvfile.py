@@ -124,7 +124,7 @@ def test_what_a_csv_writer_writes_comes_back(table, separator):
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=separator).writerows([["first", "second", "third"], *table])
     sheet = read(text.getvalue().encode())
-    expected = [[csvfile._clean(cell) for cell in row] for row in table]
+    expected = [[csvfile.clean(cell) for cell in row] for row in table]
     kept = [row for row in expected if any(row)]
     found = [list(row.cells.values()) for row in sheet.rows]
     # other blanks of Unicode are refused as invisible, nothing else is
@@ -166,7 +166,7 @@ def test_what_a_csv_writer_writes_comes_back(table, separator):
     ],
 )
 def test_numbers_as_people_and_programs_write_them(cells, separator, expected):
-    cells = [csvfile._clean(cell) for cell in cells]
+    cells = [csvfile.clean(cell) for cell in cells]
     mark = decimal_mark(cells, separator)
     found = [number(cell, mark) for cell in cells]
     assert found == [value if isinstance(value, Fault) else Decimal(value) for value in expected]

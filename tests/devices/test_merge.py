@@ -5,13 +5,13 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import combinations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.merge import EMPTY, Area, Assignment, Book, merge, merge_areas
+from devices.facts import ALWAYS, IN_SERVICE
+from devices.merge import EMPTY, Assignment, Book, merge
 from devices.problems import Fault, Problem
-from devices.registry import AreaRow, Registration
+from devices.registry import Registration
 
 STEADY = settings(deadline=None, derandomize=True)
 ROW = {"family": "water_meter", "line": 2}
@@ -105,7 +105,7 @@ def test_what_a_row_does_not_say_stays_and_what_it_says_is_put_in_place():
     assert after.things["t"] == replace(before.things["t"], title="U", attributes={"persons": 4})
     assert after.devices["d"] == replace(before.devices["d"], factors={"m3_per_pulse": 0.01, "index_offset_m3": 5})
     assert after.assignments == before.assignments
-    assert after.areas == {"a": Area("a")}
+    assert after.facts["area", "a"] == {(IN_SERVICE, ALWAYS): True}
 
 
 def test_of_rows_about_one_device_the_one_that_begins_last_speaks():
@@ -227,37 +227,3 @@ def test_a_registry_without_problems_has_nothing_in_two_places(rows):
     ]
     overlapping = {Fault.DEVICE_ELSEWHERE, Fault.THING_OCCUPIED} & {problem.fault for problem in problems}
     assert bool(collide) == bool(overlapping)
-
-
-# Areas
-
-
-def areas(*rows: AreaRow) -> tuple[Book, list[Problem]]:
-    return merge_areas(EMPTY, rows)
-
-
-def test_an_area_that_a_device_named_first_gets_its_words_later():
-    named = book(row("d", "t", 100, area="center"))
-    found, problems = merge_areas(named, [AreaRow(area_id="center", title="Center", population=2350)])
-    assert problems == []
-    assert found.areas == {"center": Area("center", "Center", "district", None, 2350)}
-    again, _ = merge_areas(found, [AreaRow(area_id="center", network_km=18.4)])
-    assert again.areas["center"] == Area("center", "Center", "district", None, 2350, 18.4)
-
-
-def test_a_parent_exists_and_is_not_inside_its_child():
-    found, problems = areas(AreaRow(line=2, area_id="a", parent_id="b"), AreaRow(line=3, area_id="b"))
-    assert problems == []
-    assert found.areas["a"].parent_id == "b"
-    _, problems = areas(AreaRow(line=2, area_id="a", parent_id="nowhere"))
-    assert faults(problems) == [(2, "parent_id", Fault.PARENT_UNKNOWN)]
-    _, problems = areas(
-        *(AreaRow(line=n, area_id=a, parent_id=b) for n, (a, b) in enumerate(["ab", "bc", "ca", "da"], 2))
-    )
-    assert faults(problems) == [(n, "parent_id", Fault.PARENT_CYCLE) for n in (2, 3, 4, 5)]
-
-
-@pytest.mark.parametrize(("other", "expected"), [("A", []), ("B", [(3, "area_id", Fault.AREA_TWICE)])])
-def test_an_area_stands_in_a_file_once(other, expected):
-    _, problems = areas(AreaRow(line=2, area_id="a", title="A"), AreaRow(line=3, area_id="a", title=other))
-    assert faults(problems) == expected

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from devices.assetrows import asset_rows
 from devices.csvfile import read
-from devices.problems import TEXTS, Fault, Problem
+from devices.kinds import kinds
+from devices.problems import Fault, Problem, texts
 from devices.registry import Registration, normal_id
-from devices.rows import Parsed, area_rows, registrations
-from devices.template import areas_template, registrations_template
+from devices.rows import Parsed, registrations
+from devices.template import kind_template, registrations_template
 from schemas.vocabulary import families
 
 STEADY = settings(deadline=None, derandomize=True)
@@ -230,27 +232,6 @@ def test_rows_beside_a_bad_row_of_the_same_thing_are_not_sound():
     assert [row.device_id for row in parsed.sound] == ["c"]
 
 
-def test_areas_are_read_and_strange_columns_refused():
-    parsed = area_rows(
-        read(
-            "area_id;title;kind;parent_id;population;network_km\nc;Center;District;t;2.350;18,4\nd;;;;900;1,5\n".encode(
-                "cp1250"
-            )
-        )
-    )
-    assert [p.fault for p in parsed.problems] == [Fault.AMBIGUOUS_NUMBER]
-    parsed = area_rows(read(b"area_id;kind;population;network_km\nc;District;2350;18,4\n"))
-    assert parsed.problems == ()
-    assert (parsed.rows[0].kind, parsed.rows[0].population, parsed.rows[0].network_km) == ("district", 2350, 18.4)
-    assert [p.fault for p in area_rows(read(b"area_id;mayor\nc;x\n")).problems] == [Fault.COLUMN_UNKNOWN]
-    problems = area_rows(read(b"area_id;kind;population;network_km\nc;country;1,5;-1\n")).problems
-    assert {(p.column, p.fault) for p in problems} == {
-        ("kind", Fault.KIND_UNKNOWN),
-        ("population", Fault.OUT_OF_RANGE),
-        ("network_km", Fault.OUT_OF_RANGE),
-    }
-
-
 CELLS = ["", "d", "hydrant", "2025-03-01", "1. 3. 2025", "46,4", "1.234", "-1", "a/b", "{x}", "{0.__class__}", "%s"]
 CELLS += [
     "'; drop table things; --",
@@ -285,7 +266,7 @@ COLUMNS += [
 )
 def test_hostile_files_give_rows_or_problems_that_can_be_told_in_both_languages(header, rows):
     data = "\n".join(";".join(cells) for cells in [header, *rows]).encode("utf-8", "replace")
-    for parsed in (registrations(read(data), ZONE), area_rows(read(data))):
+    for parsed in (registrations(read(data), ZONE), *(asset_rows(read(data), kind, ZONE) for kind in kinds().values())):
         for problem in parsed.problems:
             assert problem.text("sl") != problem.text("en")
             assert problem.text("sl").isprintable()
@@ -296,9 +277,9 @@ def test_every_fault_has_reason_and_mend_in_both_languages_with_the_same_placeho
     def holes(text: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
-    assert set(TEXTS) == set(Fault)
-    for texts in TEXTS.values():
-        for text in texts:
+    assert set(texts()) == set(Fault)
+    for found in texts().values():
+        for text in found:
             assert text.en != text.sl
             assert holes(text.en) == holes(text.sl)
 
@@ -321,7 +302,9 @@ def test_templates_are_read_by_the_same_rules_and_alike_in_both_forms(family):
     assert {row.family for row in plain.rows} == ({family} if family else set(families()))
 
 
-def test_the_areas_template_is_read_by_the_same_rules():
-    plain, excel = (area_rows(read(areas_template(excel=form))) for form in (False, True))
+@pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.name)
+def test_the_template_of_a_kind_is_read_by_the_same_rules_and_alike_in_both_forms(kind):
+    plain, excel = (asset_rows(read(kind_template(kind, excel=form)), kind, ZONE) for form in (False, True))
     assert plain.problems == ()
     assert plain == excel
+    assert set(kind.columns) >= {name for row in plain.rows for name in row.values} - {"title", "area_id", "lat", "lon"}

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
+from devices.assetrows import asset_rows
 from devices.csvfile import read
-from devices.rows import area_rows, registrations
+from devices.kinds import kinds
+from devices.rows import registrations
 from devices.simulate import City, city
 from schemas import units
 from schemas.vocabulary import families, measures
@@ -191,10 +193,10 @@ def as_csv(rows: list[dict[str, str]]) -> bytes:
 
 def test_the_registry_reads_the_registrations_and_the_areas_without_a_problem(town):
     devices = registrations(read(as_csv(town.registrations)), LOCAL)
-    areas = area_rows(read(as_csv(town.areas)))
+    areas = asset_rows(read(as_csv(town.areas)), kinds()["area"], LOCAL)
     assert (devices.problems, areas.problems) == ((), ())
-    assert {row.area for row in devices.rows} <= {area.area_id for area in areas.rows}
-    assert Counter(area.kind for area in areas.rows) == {"district": 3, "zone": 1}
+    assert {row.area for row in devices.rows} <= {area.id for area in areas.rows}
+    assert Counter(area.values["kind"] for area in areas.rows) == {"district": 3, "zone": 1}
     assert len({row.device_id for row in devices.rows}) == len(town.registrations)
     assert all(row.valid_from < START.timestamp() * 1_000_000 for row in devices.rows)
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from catalog.registry import import_registrations
+from catalog.imports import import_registrations
 from catalog.store import Store
 from devices.registry import Registration
 from ingest.journal import MESSAGES, Journal, Reader
