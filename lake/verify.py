@@ -11,6 +11,7 @@ from deltalake.exceptions import DeltaError
 
 from catalog import plans
 from catalog.store import Store
+from lake.chain import ALTERED, walk
 from lake.lock import locked
 from lake.manifest import hash_of
 from lake.snapshot import Snapshot, StoredFile, files_of, find
@@ -36,12 +37,15 @@ class Verified:
     snapshot: int = 0
     files: int = 0
     bytes: int = 0
+    links: int = 0  # of the chains of log entries
     rows: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
 def verify(home: Home, store: Store, *, deep: bool = False, progress: Callable[[int], object] = bool) -> Verified:
-    """Look at the newest snapshot: its logs, its files, what readers are shown. `deep` reads and counts every file.
+    """Look at the newest snapshot: its logs and their chains, its files, what readers are shown.
+
+    `deep` reads every file, counts its rows and compares its hash with the one in the log.
 
     The lake is locked only while versions are compared: ingestion goes on. Nothing is changed.
     """
@@ -52,7 +56,13 @@ def verify(home: Home, store: Store, *, deep: bool = False, progress: Callable[[
         found.problems += _published(home, snapshot)
         if plans.pending(store) is None:  # a commit that a crash interrupted is completed by the next writer
             found.problems += _strangers(home, snapshot)
-    for table in snapshot.tables:
+        links, ends = plans.links(store), plans.ends(store)
+    for table, version in snapshot.tables.items():
+        known = {plan: link for (name, plan), link in links.items() if name == table}
+        walked = walk(home.lake / table, version, known, ends.get(table))
+        found.links += walked.links
+        if walked.broken:
+            found.problems.append(Problem(f"{table}, log entry {walked.broken[0]}", walked.broken[1]))
         try:
             files = files_of(home.path, snapshot, table)
         except DravaError as error:
@@ -62,7 +72,8 @@ def verify(home: Home, store: Store, *, deep: bool = False, progress: Callable[[
             continue
         found.rows[table] = 0
         for file in files:
-            rows = _file(found, file, deep=deep)
+            digest = walked.sha256.get(Path(file.path).relative_to(home.lake.resolve() / table).as_posix(), "")
+            rows = _file(found, file, digest, deep=deep)
             found.rows[table] += rows
             found.files += 1
             found.bytes += file.size
@@ -111,8 +122,8 @@ def _strangers(home: Home, snapshot: Snapshot) -> Iterator[Problem]:
             )
 
 
-def _file(found: Verified, file: StoredFile, *, deep: bool) -> int:
-    """Check one file. Returns its rows."""
+def _file(found: Verified, file: StoredFile, digest: str, *, deep: bool) -> int:
+    """Check one file; where the log keeps its hash, against that. Returns its rows."""
     path = Path(file.path)
     where = "/".join(path.parts[-3:])
     if not path.is_file():
@@ -125,6 +136,9 @@ def _file(found: Verified, file: StoredFile, *, deep: bool) -> int:
         return 0
     if not deep:
         return file.rows
+    if digest and hash_of(path) != digest:
+        found.problems.append(Problem(where, ALTERED))
+        return 0
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
             rows = sum(int(batch.num_rows) for batch in parquet.iter_batches(_ROWS))

@@ -46,7 +46,7 @@ def test_only_deep_reads(feed):
 def test_a_log_that_cannot_be_read(feed):
     for entry in (feed.home.lake / "water_meter/_delta_log").glob("*.json"):
         entry.write_text("no")
-    assert where(feed) == ["water_meter"]
+    assert where(feed) == ["water_meter, log entry 0", "water_meter"]
 
 
 def test_a_stranger_in_the_table(feed):
