@@ -53,7 +53,9 @@ def _by_time(found: list[Record]) -> Found:
         time = times.get(one.storage)
         said = _profile(found, one, time) if one.profile else _values(one, time)
         for at, key, value in said:
-            if made.setdefault(at, {}).setdefault(key, value) != value:
+            if at not in made:
+                made[at] = {key: value}
+            elif made[at].setdefault(key, value) != value:
                 raise Broken(f"{key} has two values for one time")
     return _sorted(made, times.get(0))
 
@@ -71,8 +73,10 @@ def _sorted(made: dict[str | None, Values], now: datetime | None) -> Found:
 def _values(one: Record, time: datetime | None) -> list[_Said]:
     at, value = time.isoformat() if time else None, one.value
     if not one.name.endswith("infocode") or value is None:  # the highest of a day is one of bits too
-        none = (value is None and one.real is None) or (one.name == "ald_last_day" and value == _NO_ALD)
-        return [(at, one.name, _INVALID if none else one.scaled(value or 0))]
+        number = one.real if value is None else value
+        if number is None or (one.name == "ald_last_day" and value == _NO_ALD):
+            return [(at, one.name, _INVALID)]
+        return [(at, one.name, one.head.scaled(number))]
     told: list[_Said] = [(at, name, bool(value >> bit & 1)) for bit, name in enumerate(_INFO)]
     return [*told, (at, "infocode", value)] if value >> len(_INFO) else told  # bits that are not documented
 
@@ -86,7 +90,8 @@ def _profile(found: list[Record], one: Record, start: datetime | None) -> list[_
     mode, steps = _unfolded(one)
     values = accumulate(steps if mode == _DOWNWARDS else (-step for step in steps), initial=base.value)
     times = _times(start, one.profile[0] >> 4 & 3, one.profile[1], len(steps))
-    return [(at, one.name, one.scaled(value)) for at, value in zip(times, islice(values, 1, None), strict=True)]
+    scaled = one.head.scaled
+    return [(at, one.name, scaled(value)) for at, value in zip(times, islice(values, 1, None), strict=True)]
 
 
 def _unfolded(one: Record) -> tuple[int, list[int]]:

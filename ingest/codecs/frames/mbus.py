@@ -54,6 +54,12 @@ class Head(NamedTuple):
     storage: int
     field: int
 
+    def scaled(self, value: float) -> float:
+        """The number in the unit of the name, rounded as late as possible."""
+        if self.power == 0:
+            return value
+        return value / 10.0**-self.power if self.power < 0 else value * 10.0**self.power
+
 
 class Record(NamedTuple):
     """One value: the raw number (None where the meter has none), or the bytes of a profile."""
@@ -73,13 +79,6 @@ class Record(NamedTuple):
     def storage(self) -> int:
         """Which of the meter's moments it belongs to; 0 is now."""
         return self.head.storage
-
-    def scaled(self, value: int) -> float:
-        """The number in the unit of its name, rounded as late as possible."""
-        if self.real is not None:
-            return self.real * 10.0**self.head.power
-        factor: int = 10 ** abs(self.head.power)
-        return value / factor if self.head.power < 0 else value * factor
 
     def is_base_of(self, other: "Record") -> bool:
         """Whether the other is the profile that begins with this value."""

@@ -1,7 +1,9 @@
 """Packets of the NAS UL20xx, firmware 1.0 (ports 24, 25) and 1.1 (ports 23, 26), as the vendor's decoder shows them."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import log10
+from struct import Struct
 
 from ingest.codecs.frames.frame import Values
 
@@ -18,6 +20,11 @@ _DALI = (
     "power_failure",
 )
 _ALERTS = ("voltage_alert_in_24h", "lamp_error_alert_in_24h", "power_alert_in_24h", "power_factor_alert_in_24h")
+# from bit 0 upwards; without a name where a bit says nothing
+_STATUS = ("", "dali_connection_error", "", "", "", "metering_com_error", "ext_rtc_warning", "internal_relay_closed")
+_STATUS_BEFORE_1_1_4 = (*_STATUS[:2], "ldr_input_on", "", "dig_input_on", *_STATUS[5:])
+_OLD_STATUS = ("dali_error_external", *_STATUS_BEFORE_1_1_4[1:5], "hardware_error", "", "internal_relay_closed")
+_OUTPUTS = ("", "", "open_drain_output_on", "", "", "", "lumalink_connected", "lumalink_connected_after_boot")
 _METERING = (
     "lamp_error_alert",
     "over_current_alert",
@@ -36,6 +43,7 @@ _OLD_REASONS |= {250: "ldr_input_active", 252: "dig_input_active", 253: "manual_
 _DAYS = ("holiday", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NOTICES = {0x80: "dig_input_notification", 0x81: "ldr_input_notification"}
 _NOTICES |= {0x85: "light_sensor_notification", 0x86: "location_notification"}
+_RADIO, _DIMMING = Struct("<Bbb"), Struct("<BBBB")
 _LUX = {0x02: "light_sensor__lx", 0x03: "d4i_light_sensor__lx"}
 
 
@@ -58,6 +66,12 @@ class _Bytes:
             raise Broken(f"the packet is cut off at byte {self.at}")
         self.at += size
         return int.from_bytes(self.data[self.at - size : self.at], "little", signed=signed)
+
+    def several(self, layout: Struct) -> tuple[int, ...]:
+        if layout.size > self.left:
+            raise Broken(f"the packet is cut off at byte {self.at}")
+        self.at += layout.size
+        return layout.unpack_from(self.data, self.at - layout.size)
 
 
 def packet(data: bytes, port: int) -> Values:
@@ -82,7 +96,12 @@ def _address(code: int, all_ones: str | None = None) -> str:
 
 
 def _bits(names: tuple[str, ...], value: int) -> Values:
-    return {name: bool(value >> bit & 1) for bit, name in enumerate(names)}
+    return dict(_named(names, value))
+
+
+@lru_cache(maxsize=1024)  # a byte has 256 values
+def _named(names: tuple[str, ...], value: int) -> Values:
+    return {name: bool(value >> bit & 1) for bit, name in enumerate(names) if name}
 
 
 def _dali(value: int) -> Values:
@@ -100,8 +119,8 @@ def _clock(rest: _Bytes) -> object:
 
 
 def _radio(rest: _Bytes) -> Values:
-    rssi, snr, temperature = -rest.take(), rest.take(signed=True), rest.take(signed=True)
-    return {"downlink_rssi__dBm": rssi, "downlink_snr__dB": snr, "mcu_temperature__C": temperature}
+    rssi, snr, temperature = rest.several(_RADIO)
+    return {"downlink_rssi__dBm": -rssi, "downlink_snr__dB": snr, "mcu_temperature__C": temperature}
 
 
 def _status(rest: _Bytes) -> Values:
@@ -110,14 +129,11 @@ def _status(rest: _Bytes) -> Values:
         raise Broken(f"status packets with header {header:02x} are not known")
     found: Values = {"packet_type": "status_packet", "device_unix_epoch": _clock(rest)}
     bits = rest.take()
-    named = {"dali_connection_error": 1, "metering_com_error": 5, "ext_rtc_warning": 6, "internal_relay_closed": 7}
-    named |= {} if header else {"ldr_input_on": 2, "dig_input_on": 4}
-    status: Values = {name: bool(bits >> bit & 1) for name, bit in named.items()}
+    status = _bits(_STATUS if header else _STATUS_BEFORE_1_1_4, bits)
     more = rest.take() if header else 0
     found |= {"status": status} | _radio(rest)
     if header:
-        named = {"open_drain_output_on": 2, "lumalink_connected": 6, "lumalink_connected_after_boot": 7}
-        status |= {name: bool(more >> bit & 1) for name, bit in named.items()}
+        status |= _bits(_OUTPUTS, more)
     else:
         more = rest.take()
         status["open_drain_output_on"] = bool(more >> 2 & 1)
@@ -166,9 +182,10 @@ def _lux(raw: int) -> str:
 
 
 def _dimming(rest: _Bytes) -> Values:
-    address, reason, level = _address(rest.take()), rest.take(), rest.take()
+    address, reason, level, status = rest.several(_DIMMING)
     known = _REASONS.get(reason, f"reason_{reason}")
-    return {"address": address, "reason": known, "dimming_level__percent": _level(level), "status": _dali(rest.take())}
+    found: Values = {"address": _address(address), "reason": known}
+    return found | {"dimming_level__percent": _level(level), "status": _dali(status)}
 
 
 def _driver(rest: _Bytes) -> Values:
@@ -178,9 +195,7 @@ def _driver(rest: _Bytes) -> Values:
 def _old_status(rest: _Bytes) -> Values:
     found: Values = {"packet_type": "status_packet", "device_unix_epoch": _clock(rest)}
     bits = rest.take()
-    named = {"dali_error_external": 0, "dali_connection_error": 1, "ldr_input_on": 2, "dig_input_on": 4}
-    named |= {"hardware_error": 5, "internal_relay_closed": 7}
-    status: Values = {name: bool(bits >> bit & 1) for name, bit in named.items()}
+    status = _bits(_OLD_STATUS, bits)
     found |= {"status": status} | _radio(rest)
     more = rest.take()
     status["open_drain_output_on"] = bool(more >> 2 & 1)
