@@ -20,6 +20,7 @@ COMMANDS = {
     "devices": "devices",
     "areas": "assets",
     "assets": "assets",
+    "sources": "sources",
     "ingest": "ingest",
     "import": "history",
     "quarantine": "quarantine",
