@@ -16,6 +16,7 @@ from schemas.vocabulary import Derivation, Family, families
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
 DAY_S = 86_400
+PLACED = 2  # steps after which observed_at is known
 FLOOR_US = 946_684_800_000_000  # 2000-01-01: no device of ours is older
 
 Frame = pl.DataFrame
@@ -49,7 +50,10 @@ def normalise(
     steps = _steps(family.name, future_minutes * MINUTE_US, too_old_days * DAY_US)
     # the order of rows is that of the messages: later steps rely on it
     rows = frame.hstack(messages[frame["_message"]]).hstack(known.facts(family, frame["_device"]))
-    for step in steps:
+    for step in steps[:PLACED]:
+        rows = rows.with_columns(step)
+    rows = known.as_of(family, rows)
+    for step in steps[PLACED:]:
         rows = rows.with_columns(step)
     right = rows["reason"].is_null()
     refused = rows.filter(~right).select("_message", "_element", "_device", "reason")
@@ -133,6 +137,7 @@ def _tests(family: Family) -> pl.Expr:
         _bit(pl.col("_clock_wrong"), Test.TIME),
         _bit(_any([pl.col(name).cast(pl.Boolean) for name in family.source_alarms]), Test.SOURCE_ALARM),
         _bit(_any(missing), Test.DECODER_WARNING),
+        _bit(_any([pl.col("observed_at") >= pl.col("_calibrated_until")]), Test.CALIBRATION),
     ]
     return pl.sum_horizontal(bits).cast(pl.Int32).alias("quality_tests")
 
