@@ -89,7 +89,11 @@ def _newer(lake: Any, device: str | None, after: int, most: int | None, since: d
 
 
 def _line(row: dict[str, Any], zone: ZoneInfo) -> str:
-    values = "  ".join(f"{name} {cell(value)}" for name, value in row["values"].items())
+    values = "  ".join(f"{name} {_told(value)}" for name, value in row["values"].items())
     doubt = "" if row["quality"] == LEAST_QUALITY else f"  (quality {row['quality']})"
     when = row["observed_at"].astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
     return f"{when}  {cell(row['device_id'])}  {row['family']}  {values}{doubt}"
+
+
+def _told(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else cell(value)

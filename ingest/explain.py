@@ -28,6 +28,7 @@ from ingest.route import Router
 from ingest.topics import matches
 from schemas.clock import micros
 from schemas.quality import Test
+from schemas.reasons import Reason
 from schemas.settings import Route, Settings
 from schemas.vocabulary import families
 
@@ -241,8 +242,11 @@ def _fitting_codecs(topic: str, payload: bytes) -> list[str]:
     found = []
     for name in codecs.names():
         sent = codecs.load(name)(topic, payload)
-        uplink = not isinstance(sent, Rejected | Housekeeping) and any(isinstance(one, Uplink) for one in sent)
-        if uplink or (isinstance(sent, Housekeeping) and name != "json"):
+        if isinstance(sent, Rejected):
+            fits = sent.reason not in (Reason.NOT_JSON, Reason.WRONG_SHAPE)
+        else:
+            fits = isinstance(sent, Housekeeping) or any(isinstance(one, Uplink) for one in sent)
+        if fits and name != "json":
             found.append(name)
     if not found:
         try:
