@@ -19,7 +19,7 @@ KEEP_ALIVE = 30
 UNJOURNALLED_BYTES = 4 * 2**20
 LEAVE_SECONDS = 2.0
 
-_GRANTED = (
+GRANTED = (
     mqtt5.SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE,
     mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE,
     mqtt5.SubAckReasonCode.GRANTED_QOS_EXACTLY_ONCE,
@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
 
     def _subscribed(self, packet: mqtt5.SubAckPacket) -> None:
         answers = zip(self.session.filters, packet.reason_codes, strict=False)
-        refused = [pattern for pattern, code in answers if code not in _GRANTED]
+        refused = [pattern for pattern, code in answers if code not in GRANTED]
         if refused:
             reason = f"the broker refuses the subscription to {', '.join(refused)}"
             self.session.fatal = DravaError(reason, _RIGHTS)

@@ -6,21 +6,23 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from catalog import plans
 from catalog.store import Store
-from ingest import surroundings
+from ingest import standing, surroundings
 from ingest.health import Finding, Say
 from ingest.journal import Reader
 from ingest.reconcile import Moment, Reckoning, moment, reckon
+from ingest.standing import Standing, shown
 from lake.commit import Lake
 from lake.snapshot import files_of
 from schemas import clock
 from schemas.errors import DravaError
 from schemas.settings import Home
 
+GAPS_SHOWN = timedelta(days=7)
 STUCK_SECONDS = 300  # a commit that takes so long is stuck
 ATTEMPTS = 3
 RUNNING = {"sl": ("sprejem teče", "sprejem ne teče"), "en": ("its receiver runs", "no receiver runs")}
@@ -35,12 +37,14 @@ def examine(home: Home, store: Store, lake: Lake, now: datetime, conf: Path | No
     yield from surroundings.versions(say)
     yield from surroundings.encryption(home, say)
     readers = list(_readers(home))
-    yield from surroundings.clock(home, say, now, _newest(store, readers))
-    yield from surroundings.broker(home, say)
+    newest = _newest(store, readers)
+    yield from surroundings.clock(home, say, now, newest)
+    yield from surroundings.broker(home, say, (now - newest).total_seconds() / 3600 if newest else None)
     for reader in readers:
         yield from _journal(home, say, store, reader, now)
     if not readers:
         yield say("journal.none")
+    yield from _sessions(home, say, now)
     yield from _plan(home, say, store)
     state = moment(home, store, lake)  # completes what a crash left behind
     yield from _lake(home, say, store, state)
@@ -86,6 +90,31 @@ def _journal(home: Home, say: Say, store: Store, folder: Path, now: datetime) ->
     else:
         told = RUNNING[home.settings.lang][0 if running else 1]
         yield say("journal.ok", name=name, rows=rows, waiting=waiting, running=told)
+
+
+def _sessions(home: Home, say: Say, now: datetime) -> Iterator[Finding]:
+    """How each receiver stands with the broker, by its own words: what ails it, and what may be lost."""
+    receivers = standing.every(home)
+    if not receivers:
+        yield say("session.none")
+    for name, found in receivers.items():
+        ails = list(_ails(say, name, found, running=_locked(home.journal / name / ".lock")))
+        since = clock.micros(now - GAPS_SHOWN)
+        for gap in (gap for gap in found.gaps if gap.until >= since):
+            span = {"since": shown(gap.since), "until": shown(gap.until), "days": GAPS_SHOWN.days}
+            ails.append(say("session.gap", name=name, what=gap.text[home.settings.lang], **span))
+        yield from ails or [say("session.ok", name=name, client=found.client_id, seen=shown(found.seen))]
+
+
+def _ails(say: Say, name: str, found: Standing, *, running: bool) -> Iterator[Finding]:
+    if not running:
+        if found.ended:
+            yield say("session.ended", name=name, what=found.ended)
+        return
+    if found.refusing:
+        yield say("session.refusing", name=name, what=found.refusing)
+    if found.trouble:
+        yield say("session.trouble", name=name, what=found.trouble)
 
 
 def _looked_through(store: Store, folder: Path) -> tuple[int, int, int | None]:

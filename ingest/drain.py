@@ -7,22 +7,26 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from catalog.store import Store
+from ingest import space
 from ingest.collect import rare_collections
 from ingest.journal import Reader
 from ingest.writer import Writer
 from lake.commit import Lake
-from lake.maintain import Keeper
+from lake.maintain import Keeper, compact_all, sweep
 from schemas.clock import micros
 from schemas.errors import DravaError
 from schemas.settings import Home
 
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 0.2
+IDLE_SECONDS = 600.0
+RELIEF_KEEP = timedelta(minutes=10)  # of old versions: longer than any query may take (query.seconds)
 WRONG = 2
 LAST_TRIES = 30  # with nobody left to tell, a trouble that stays ends the process; the journal keeps the messages
 
@@ -31,23 +35,31 @@ class Drain:
     """Commits when enough messages wait or the oldest has waited long enough; everything at the end."""
 
     def __init__(self, home: Home, journal: Path, clock: Callable[[], datetime], report: IO[str]) -> None:
-        """Open lake and journal. `report` takes JSON lines, for the receiver."""
+        """Look at the journal. `report` takes JSON lines, for the receiver."""
         self.home = home
         self.clock = clock
         self.report = report
-        self.store = Store.at(home.catalog)
-        self.lake = Lake(home, self.store, clock)
-        self.writer = Writer(home, self.store, self.lake, clock)
-        self.keeper = Keeper(self.lake)
         self.journal = Reader(journal)
-        self.position = self.writer.position(self.journal)
-        if self.journal.last() < self.position:
-            raise DravaError(
-                f"the journal {journal} ends at row {self.journal.last()}, the catalogue has row {self.position} of it",
-                "It is older than the lake: restore both from the same backup, or move its folder away",
-            )
+        self.position = 0
+        self._opened = False  # position, lake and writer are there
         self._recovered = False
         self._since: tuple[int, float] | None = None  # the position at which something began to wait, and when
+        self._relieved = -IDLE_SECONDS
+
+    def open(self) -> None:
+        """Open catalogue and lake. Raises DravaError where they do not belong to the journal, or are newer than we."""
+        store = Store.at(self.home.catalog)
+        self.lake = Lake(self.home, store, self.clock)
+        self.writer = Writer(self.home, store, self.lake, self.clock)
+        self.keeper = Keeper(self.lake)
+        position = self.writer.position(self.journal)
+        if self.journal.last() < position:
+            raise DravaError(
+                f"the journal {self.journal.folder} ends at row {self.journal.last()}, the catalogue has row "
+                f"{position} of it",
+                "It is older than the lake: restore both from the same backup, or move its folder away",
+            )
+        self.position, self._opened = position, True
 
     def run(self, wake: int) -> None:
         """Go on until the file `wake` is at its end (the receiver is gone) and nothing waits.
@@ -56,7 +68,6 @@ class Drain:
         journal keeps it and the loop tries again.
         """
         os.set_blocking(wake, False)
-        self._say()
         open_end, failures = True, 0
         wait = 0.0
         while True:
@@ -66,10 +77,14 @@ class Drain:
             if readable and open_end:
                 time.sleep(LOOK_SECONDS)  # a trickle of messages wakes often: one look serves many of them
             try:
+                if not self._opened:
+                    self.open()
+                    self._say()
                 wait = self._step(everything=not open_end)
             except Exception as error:  # the outermost loop: the journal holds everything, whatever went wrong
                 failures += 1
-                if not open_end and failures > LAST_TRIES:
+                hopeless = not self._opened and isinstance(error, DravaError)
+                if hopeless or (not open_end and failures > LAST_TRIES):
                     raise
                 self._say(trouble=f"the lake takes nothing: {type(error).__name__}: {error}")
                 wait = RETRY_SECONDS
@@ -77,25 +92,22 @@ class Drain:
             if failures:
                 self._say()
                 failures = 0
-            if not open_end and not self.waiting():
+            if not open_end and wait == 0.0:
                 return
 
-    def waiting(self) -> int:
-        """Messages that are journalled and not committed."""
-        return self.journal.waiting(self.position)[0]
-
     def _step(self, *, everything: bool) -> float:
-        """Commit what is due. Returns how long to wait at most before the next look, in seconds."""
+        """Commit what is due. Returns how long to wait at most before the next look, in seconds; 0: nothing waits."""
         settings = self.home.settings.ingest
         if not self._recovered:
             with self.lake.exclusive():  # completes and shows what a crash left, though nothing may wait
                 self._recovered = True
             self.position = self.writer.position(self.journal)
         while True:
+            self._relieve()
             count, oldest = self.journal.waiting(self.position)
             age = self._age(oldest)
             if not count:
-                return 0.0 if everything or self.keeper.rest() else 3600.0
+                return 0.0 if everything or self.keeper.rest() else IDLE_SECONDS
             if count < settings.flush_rows and age < settings.flush_seconds and not everything:
                 return max(settings.flush_seconds - age, 0.01)
             began = time.perf_counter()
@@ -107,6 +119,17 @@ class Drain:
                 self.position = self.writer.position(self.journal)
                 self._say()
             self.keeper.after_commit()
+
+    def _relieve(self) -> None:
+        """Little room: what is old goes before acknowledgements have to stop. What this buries goes the next time."""
+        now = time.monotonic()
+        if now - self._relieved < IDLE_SECONDS or not space.little(self.home):
+            return
+        self._relieved = now
+        before = space.free(self.home)
+        sweep(self.lake, keep=RELIEF_KEEP)
+        compact_all(self.lake, while_=partial(space.enough, self.home))
+        self._say(freed=space.free(self.home) - before)
 
     def _age(self, oldest: int | None) -> float:
         """Seconds that the oldest waits: by the clock, or by our own count where the clock was set back."""
@@ -120,8 +143,9 @@ class Drain:
 
     def _say(self, **what: object) -> None:
         """Report where the journal stands in the lake, and what else there is to tell."""
+        row = self.position if self._opened else None
         try:
-            self.report.write(json.dumps({"row": self.position, "trouble": "", **what}) + "\n")
+            self.report.write(json.dumps({"row": row, "trouble": "", **what}) + "\n")
             self.report.flush()
         except BrokenPipeError:  # the receiver is gone; what it left is committed all the same
             self.report = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process

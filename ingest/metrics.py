@@ -192,6 +192,8 @@ def _messages(seen: Progress) -> Iterator[Metric]:
 def _state(seen: Progress) -> Iterator[Metric]:
     yield InfoMetricFamily("drava_build", "The running program.", value={"version": __version__})
     yield _counter("drava_broker_reconnects", "Connections after the first.", max(seen.connects - 1, 0))
+    yield _counter("drava_gaps", "Times that messages may have been lost: session or journal gone.", seen.gaps)
+    yield _counter("drava_gap_seconds", "How long these times were, as far as known.", seen.gap_seconds)
     yield _gauge("drava_broker_connected", "1: connected and subscribed.", seen.connected)
     yield _gauge("drava_writer_up", "1: the writer's process is alive.", seen.writer_alive)
     trouble = GaugeMetricFamily("drava_trouble", "1: this part takes nothing now.", labels=["part"])
@@ -207,7 +209,7 @@ def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(name, text, value=value)
 
 
-def _counter(name: str, text: str, value: int) -> Metric:
+def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(name, text, value=value)
 
 

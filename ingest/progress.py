@@ -52,6 +52,8 @@ class Progress:
     last_commit: datetime | None = None
     row: int | None = None  # the journal's last row in the lake; None: the writer has not said yet
     connects: int = 0
+    gaps: int = 0  # times that messages may have been lost: the broker or the journal did not know us any more
+    gap_seconds: float = 0.0  # how long these times were, as far as known
     connected: bool = False  # and subscribed
     writer_alive: bool = False
     ending: bool = False

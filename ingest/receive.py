@@ -11,6 +11,7 @@ import pyarrow as pa
 from ingest.connection import Delivery, Message
 from ingest.journal import MESSAGES, ROW_MESSAGES, Journal
 from schemas.clock import micros
+from schemas.errors import DravaError
 from schemas.steps import reached
 
 RETRY_SECONDS = 1.0
@@ -46,7 +47,8 @@ class Receiver:
         self._wake = threading.Condition()
         self._ending = False
         self._trim_to = 0
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self.ended: asyncio.Future[None] = self._loop.create_future()  # with what ended it, where it had to
+        self._thread = threading.Thread(target=self._live, name="journal", daemon=True)
         self._thread.start()
 
     def take(self, delivery: Delivery) -> None:
@@ -71,6 +73,14 @@ class Receiver:
             self._ending = True
             self._wake.notify()
         self._thread.join()
+
+    def _live(self) -> None:
+        try:
+            self._run()
+        except (OSError, sqlite3.Error, DravaError, pa.ArrowException) as error:  # of a segment that cannot go
+            self._loop.call_soon_threadsafe(self.ended.set_exception, error)
+        else:
+            self._loop.call_soon_threadsafe(self.ended.set_result, None)
 
     def _run(self) -> None:
         while True:
@@ -108,10 +118,10 @@ class Receiver:
         return True
 
     def _append(self, rows: list[tuple[pa.RecordBatch, int]]) -> bool:
-        if not self._room():
-            self.trouble = FULL
-            return False
         try:
+            if not self._room():
+                self.trouble = FULL
+                return False
             self.journal.append(rows)
         except (OSError, sqlite3.Error) as error:
             self.trouble = f"the journal cannot be written: {error}"

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -21,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 from ingest.collect import rare_collections
 from ingest.journal import Journal
 from ingest.progress import Progress, Say, silent
-from ingest.receive import FULL, Receiver
+from ingest.receive import Receiver
 from ingest.session import Session
+from ingest.space import MB, enough
 from ingest.topics import filters
+from ingest.watch import Watch
 from schemas.errors import DravaError
 from schemas.settings import Home
 
@@ -54,6 +55,7 @@ class Ingestion:
         self.say = say
         self.name = name
         self.progress = Progress()
+        self.watch = Watch(home, name, clock, say, self.progress)
         self._stop = asyncio.Event()
         self._moved = asyncio.Event()
 
@@ -61,24 +63,36 @@ class Ingestion:
         """Receive and commit until `stop`, or until nothing has come for `until_idle` seconds and all is committed."""
         rare_collections()
         journal = Journal(self.home.journal / self.name)
+        ended: DravaError | None = None
+        try:
+            return await self._run(journal, until_idle)
+        except DravaError as error:
+            ended = error
+            raise
+        finally:
+            self.watch.end(journal.last_row, ended)
+            journal.close()
+
+    async def _run(self, journal: Journal, until_idle: float | None) -> Progress:
         writer = await self._start_writer(journal)
         wake = _Wake(writer)
-        receiver = Receiver(journal, self.clock, journalled=wake.up, room=self._room)
-        settings = self.home.settings
-        client_id = settings.broker.client_id or f"drava-{settings.municipality}-{journal.uuid[:12]}"
-        session = Session(
-            settings.broker, client_id, filters(settings), receiver.take, self.home.path, known=journal.messages > 0
-        )
-        session.note = partial(self.say, event="broker", level="warning")
-        look = partial(self._look, session, receiver, writer, journal.messages)
+        receiver = Receiver(journal, self.clock, journalled=wake.up, room=partial(enough, self.home))
+        already = journal.messages
+        session = self.watch.session(receiver, filters(self.home.settings))
+        self._check_start()
+
+        def look() -> Progress:
+            return self.watch.look(session, receiver, already, alive=writer.returncode is None)
+
         endpoint = await self._serve(look, journal, writer)
         reports = asyncio.create_task(self._reports(writer, receiver))
-        if journal.messages:  # else there may be no session yet to queue for us: subscribe at once
+        if already:  # else there may be no session yet to queue for us: subscribe at once
             await self._ready(reports)
         running = asyncio.create_task(session.run())
         watching = asyncio.create_task(self._watch(session, receiver, look, until_idle))
+        ends: set[asyncio.Future[Any]] = {running, watching, reports, receiver.ended}
         try:
-            await asyncio.wait({running, watching, reports}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.progress.ending = True
             session.hold()  # journal, acknowledge, then leave: in this order nothing has to come again
@@ -93,13 +107,19 @@ class Ingestion:
             look()
             if endpoint:
                 endpoint.close()
-            journal.close()
         if writer.returncode:
             raise DravaError("the writer ended on its own", "See the lines above; the journal keeps what came")
-        for task in (running, reports, watching):
+        for task in ends:
             if not task.cancelled():
                 task.result()
         return self.progress
+
+    def _check_start(self) -> None:
+        """Say what will cost messages when we are away for long; `drava doctor` says it too."""
+        from ingest import surroundings  # noqa: PLC0415 - looked at once; the receiver's memory is bounded
+
+        for finding in surroundings.outage(self.home, self.watch.standing.per_hour):
+            self.say(f"{finding.what}: {finding.todo}", event="broker", level="warning")
 
     async def _ready(self, reports: "asyncio.Task[None]") -> None:
         """Wait a moment for the writer's first word: two processes starting at once hold each other up."""
@@ -152,9 +172,12 @@ class Ingestion:
         progress = self.progress
         while line := await writer.stdout.readline():
             report = json.loads(line)
-            self._troubled(report["trouble"])
+            self.watch.troubled(report["trouble"])
             progress.row = report["row"]
-            receiver.trim(report["row"])
+            if report["row"] is not None:
+                receiver.trim(report["row"])
+            if freed := report.get("freed"):
+                self.say(f"room was made on the disk: {freed // MB:,} MB", event="disk")
             if counts := report.get("committed"):
                 progress.committed += counts.pop("messages")
                 progress.commits.add(report["seconds"])
@@ -163,25 +186,15 @@ class Ingestion:
                     progress.counts[name] = progress.counts.get(name, 0) + count
             self._moved.set()
 
-    def _troubled(self, trouble: str) -> None:
-        """Tell of the writer's trouble when it begins, changes and ends."""
-        if trouble != self.progress.trouble:
-            self.progress.trouble = trouble
-            self.say(trouble or "the lake takes messages again", event="lake", level="warning" if trouble else "info")
-
     async def _watch(
         self, session: Session, receiver: Receiver, look: Callable[[], Progress], until_idle: float | None
     ) -> None:
         """Keep the counters and notice idleness; ends on `stop` or when idle."""
-        told = ""
         loop = asyncio.get_running_loop()
         last, since = -1, loop.time()
         while not self._stop.is_set():
             look()
-            if receiver.trouble != told:
-                told = receiver.trouble
-                level = "warning" if told else "info"
-                self.say(told or "the journal can be written again", event="journal", level=level)
+            self.watch.tick(receiver)
             if session.counters.received != last:
                 last, since = session.counters.received, loop.time()
             quiet = loop.time() - since
@@ -190,22 +203,6 @@ class Ingestion:
             tick = 0.5 if until_idle is None else min(0.5, max(until_idle - quiet, 0.02))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), tick)
-
-    def _look(self, session: Session, receiver: Receiver, writer: asyncio.subprocess.Process, already: int) -> Progress:
-        """Bring the progress up to this moment; `already` messages were in the journal before this run."""
-        progress = self.progress
-        # the later stage is read first, so that nobody sees more acknowledged than received
-        progress.acknowledged = session.counters.acknowledged
-        progress.journalled = receiver.journal.messages - already
-        progress.received = session.counters.received
-        progress.connects = session.counters.connects
-        progress.connected = session.subscribed
-        progress.writer_alive = writer.returncode is None
-        progress.refusing = receiver.trouble or ("" if self._room() else FULL)
-        return progress
-
-    def _room(self) -> bool:
-        return shutil.disk_usage(self.home.path).free >= self.home.settings.ingest.min_free_mb * 2**20
 
 
 class _Wake:

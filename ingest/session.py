@@ -60,6 +60,7 @@ class Session:
         self.fatal: DravaError | None = None  # why trying again is in vain
         self.note: Callable[[str], None] = self.counters.notes.append
         self.forgotten: Callable[[], None] = lambda: self.note("the broker has forgotten our session")
+        self.arrived: Callable[[], None] = lambda: None  # subscribed, on each connection
         self.password = password(broker, home)
         self._tls = tls(broker, home)
         self._stop = asyncio.Event()
@@ -137,11 +138,10 @@ class Session:
 
     def connected(self) -> None:
         """Subscribed: from now on messages come."""
-        if self._told:
-            self.note("with the broker again")
         self._told = ""
         self.subscribed = True
         self.ready.set()
+        self.arrived()
 
     def hold(self) -> None:
         """Take nothing more, so that all that was taken can be acknowledged before `stop`."""

@@ -7,14 +7,17 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from ingest.health import Finding, Say
-from ingest.probe import Limits, Queue, probe, queue
+from ingest.brokerconf import Queue, queue, unreadable
+from ingest.health import Finding, Level, Say
+from ingest.probe import Limits, probe
+from ingest.topics import filters, plain
 from schemas.errors import DravaError
 from schemas.settings import FOLDERS, FORMAT, PRIVATE, Home
 
@@ -23,6 +26,8 @@ SAFE_SQLITE = (3, 51, 3)
 LIBRARIES = ("deltalake", "duckdb", "polars", "pyarrow", "mqtt5", "msgspec")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SECRET, OTHERS_WRITE = 0o600, 0o002
+QUIET_HOURS = 24
+WIDE_SECONDS = 60
 USUAL_QUEUE = 1000  # what Mosquitto keeps where nobody told it otherwise
 BATCH = 1000
 MB = 2**20
@@ -107,14 +112,14 @@ def versions(say: Say) -> Iterator[Finding]:
     yield say("versions.old_sqlite" if old else "versions.ok", versions=", ".join(found))
 
 
-def broker(home: Home, say: Say) -> Iterator[Finding]:
-    """The broker is there, takes us, and allows what we need."""
+def broker(home: Home, say: Say, quiet_h: float | None) -> Iterator[Finding]:
+    """The broker is there, takes us, and allows what we need. `quiet_h`: since the last message, None: ever."""
     try:
-        limits = probe(home.settings.broker, home.path)
+        limits = probe(home.settings.broker, home.path, filters(home.settings))
     except DravaError as error:
         yield say("broker.unreachable", url=home.settings.broker.url, what=error.what, hint=error.hint)
         return
-    found = list(_limits(home, say, limits))
+    found = [*_limits(home, say, limits), *_silence(home, say, quiet_h)]
     yield from found or [say("broker.ok", url=home.settings.broker.url)]
 
 
@@ -131,11 +136,32 @@ def _limits(home: Home, say: Say, limits: Limits) -> Iterator[Finding]:
         yield say("broker.qos")
     if not limits.wildcards:
         yield say("broker.wildcards")
+    if limits.refused:
+        yield say("broker.refused", filters=", ".join(limits.refused))
+    if limits.dropped:
+        yield say("broker.dropped", count=limits.dropped)
+
+
+def _silence(home: Home, say: Say, quiet_h: float | None) -> Iterator[Finding]:
+    """A subscription is granted also where the ACL lets nothing through: only a message that comes proves it."""
+    if quiet_h is None:
+        yield say("broker.silent", municipality=home.settings.municipality)
+    elif quiet_h > QUIET_HOURS:
+        yield say("broker.quiet", hours=quiet_h, municipality=home.settings.municipality)
+
+
+def outage(home: Home, per_hour: float) -> Iterator[Finding]:
+    """What an outage would cost that may come, as far as settings and the broker's configuration tell."""
+    say = Say("en")
+    conf = home.settings.broker.conf_file
+    found = [*settings(home, say), *(queued(home, say, Path(conf), per_hour) if conf else ())]
+    yield from (one for one in found if one.level is not Level.OK and one.case != "open_broker")
 
 
 def queued(home: Home, say: Say, conf: Path | None, per_hour: float) -> Iterator[Finding]:
     """Whether the broker keeps what comes during the longest outage. `per_hour`: messages when most come."""
     outage = home.settings.broker.longest_outage_h
+    conf = conf or (Path(home.settings.broker.conf_file) if home.settings.broker.conf_file else None)
     expected = round(per_hour * outage)
     if conf is None:
         yield say("queue.unknown", outage=outage, expected=expected)
@@ -146,6 +172,8 @@ def queued(home: Home, say: Say, conf: Path | None, per_hour: float) -> Iterator
         yield say("queue.unreadable", what=error.what, hint=error.hint)
         return
     yield from list(_queue(say, kept, outage, expected)) or [say("queue.ok", outage=outage, expected=expected)]
+    yield from _window(say, kept)
+    yield from _acl(home, say, kept)
 
 
 def _queue(say: Say, kept: Queue, outage: int, expected: int) -> Iterator[Finding]:
@@ -159,6 +187,28 @@ def _queue(say: Say, kept: Queue, outage: int, expected: int) -> Iterator[Findin
         yield say("queue.expiry", hours=kept.expiry_h, outage=outage)
     if 0 < kept.inflight < BATCH:
         yield say("queue.slow", inflight=kept.inflight)
+
+
+def _window(say: Say, kept: Queue) -> Iterator[Finding]:
+    """What the broker alone holds is lost with it: how much that is."""
+    if not kept.persistent:
+        return
+    if kept.counts_changes:
+        yield say("queue.window_changes", changes=kept.saved_every)
+    elif 0 < kept.saved_every <= WIDE_SECONDS:
+        yield say("queue.window", seconds=kept.saved_every)
+    else:
+        yield say("queue.window_wide", seconds=kept.saved_every or "∞")
+
+
+def _acl(home: Home, say: Say, kept: Queue) -> Iterator[Finding]:
+    """The broker grants every subscription, and sends what its ACL lets through."""
+    if kept.acl is None:
+        return
+    user = home.settings.broker.username
+    with suppress(OSError):  # not ours to read
+        if denied := unreadable(kept.acl, user, [plain(f) for f in filters(home.settings)]):
+            yield say("broker.acl", acl=kept.acl, user=user, filters=", ".join(denied))
 
 
 def encryption(home: Home, say: Say) -> Iterator[Finding]:

@@ -13,6 +13,11 @@ def filters(settings: Settings) -> list[str]:
     return [pattern if pattern.startswith("$share/") else shared + pattern for pattern in ours]
 
 
+def plain(pattern: str) -> str:
+    """A topic filter without the shared subscription around it."""
+    return pattern.split("/", 2)[2] if pattern.startswith("$share/") else pattern
+
+
 def matches(pattern: str, levels: Sequence[str]) -> bool:
     """Whether an MQTT topic filter matches a topic (split at its slashes)."""
     parts = pattern.split("/")

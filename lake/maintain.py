@@ -3,7 +3,7 @@
 Every change is a plan of its own, like a commit. Files are deleted only when no kept snapshot names them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -74,11 +74,11 @@ def compact(lake: Lake, name: str, day: str) -> int:
         return len(files)
 
 
-def compact_all(lake: Lake) -> int:
-    """Compact every day that has more than one small file. Returns how many files went."""
+def compact_all(lake: Lake, while_: Callable[[], bool] = lambda: True) -> int:
+    """Compact every day that has more than one small file, `while_` this is true. Returns how many files went."""
     with lake.exclusive():
         found = _full(lake, 2)
-    return sum(compact(lake, name, day) for name, day in found)
+    return sum(compact(lake, name, day) for name, day in found if while_())
 
 
 def checkpoint(lake: Lake) -> None:
@@ -99,19 +99,19 @@ class Swept:
     bytes: int
 
 
-def sweep(lake: Lake) -> Swept:
-    """Let go of raw messages past `ingest.raw_days`, of old snapshots, and of files that only those named."""
+def sweep(lake: Lake, keep: timedelta = KEEP_SNAPSHOTS) -> Swept:
+    """Let go of raw messages past `ingest.raw_days`, of snapshots before `keep`, and of files that only those named."""
     with lake.exclusive():
         now = lake.clock()
         raw_days = _expire_raw(lake)
         gone = plans.thin_snapshots(
             lake.store,
-            drop_before=micros(now - KEEP_SNAPSHOTS),
+            drop_before=micros(now - keep),
             thin_before=micros(now - KEEP_EVERY_SNAPSHOT),
         )
         for number, created_at in gone:
             (lake.home.published / "snapshots" / f"{number:012d}-{created_at}.json").unlink(missing_ok=True)
-        files, size = _delete_files(lake, micros(now - KEEP_SNAPSHOTS))
+        files, size = _delete_files(lake, micros(now - keep))
         return Swept(raw_days, len(gone), files, size)
 
 

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from cli import app
 from commands.demo import broker as demo_broker
+from ingest.brokerconf import queue
 from ingest.health import Level, Say, texts
-from ingest.probe import queue
 from schemas.errors import DravaError
 from tests.ingest.feeding import NOW, Feed, topic, z
 
@@ -272,11 +272,14 @@ def test_a_broker_that_refuses_us(feed, tmp_path):
     ("conf", "found"),
     [
         ("", ["queue.short", "queue.volatile", "queue.slow"]),
-        ("persistence true\nmax_queued_messages 5000\nmax_inflight_messages 0\n", []),
-        ("persistence true\nmax_queued_messages 0\nmax_inflight_messages 0\nmax_queued_bytes 9\n", ["queue.bytes"]),
+        ("persistence true\nmax_queued_messages 5000\nmax_inflight_messages 0\nautosave_on_changes true\n", []),
+        (
+            "persistence true\nmax_queued_messages 0\nmax_inflight_messages 0\nmax_queued_bytes 9\n",
+            ["queue.bytes", "queue.window_wide"],
+        ),
         (
             "persistence true\nmax_queued_messages 0\nmax_inflight_messages 0\npersistent_client_expiration 1d\n",
-            ["queue.expiry"],
+            ["queue.expiry", "queue.window_wide"],
         ),
         ("max_queued_messages many\n", ["queue.unreadable"]),
     ],

@@ -1,48 +1,33 @@
 """Two receivers on one broker and one home, through a shared subscription: every message once, by one of them."""
 
-import json
-import subprocess
-import sys
-from datetime import timedelta
-from pathlib import Path
+import threading
 
-from catalog.store import Store
-from commands.demo.broker import Broker
-from devices.publish import publish
-from lake.query import open_snapshot
-from tests.ingest.feeding import BEGAN, make_home, register, topic
+from tests.ingest.mqttside import publish
+from tests.ingest.town import CLIENT, Town, readings, wait_for
 
-ROOT = Path(__file__).parents[2]
-MESSAGES = 4000
+MESSAGES = 6000
+GROUP = 'shared_group = "ingest"\n'
+NAMES = ("one", "two")
 
 
-def receiver(home: Path, name: str, *options: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "drava", "--home", str(home), "ingest", "--name", name, *options]
-    return subprocess.Popen(command, cwd=ROOT, env={"PATH": "/usr/bin:/bin", "DRAVA_METRICS__LISTEN": ""})
-
-
-def test_a_shared_subscription_feeds_two_journals_and_one_lake_exactly_once(tmp_path: Path, broker: Broker) -> None:
-    home = make_home(tmp_path / "home", broker.url)
-    toml = home.file.read_text()
-    home.file.write_text(toml + 'shared_group = "ingest"\n')
-    store = Store.at(home.catalog)
-    register(store, *((f"m{n}", "water_meter") for n in range(10)))
-    for name in ("one", "two"):  # both sessions stand at the broker before anything is published
-        assert receiver(home.path, name, "--until-idle", "0.1").wait(60) == 0
-
-    def messages():
-        for n in range(MESSAGES):
-            body = {"time": (BEGAN + timedelta(minutes=n)).isoformat(), "seq": n, "volume_total_m3": n / 10}
-            yield topic(f"m{n % 10}"), json.dumps(body).encode()
-
-    publish(messages(), url=broker.url, client_id="gateway")
-    both = [receiver(home.path, name, "--until-idle", "1") for name in ("one", "two")]
-    assert [process.wait(120) for process in both] == [0, 0]
-    lake = open_snapshot(home.path)
-    assert lake.execute("SELECT count(*), count(DISTINCT seq) FROM water_meter_revisions").fetchall() == [
-        (MESSAGES, MESSAGES)
-    ]
-    shares = lake.execute("SELECT message_id >> 44 AS journal, count(*) FROM raw_messages GROUP BY 1").fetchall()
-    assert len(shares) == 2
-    assert sum(count for _, count in shares) == MESSAGES
-    assert lake.execute("SELECT sum(received), sum(duplicate) FROM balance").fetchall() == [(MESSAGES, 0)]
+def test_two_receivers_under_load_one_of_them_killed_exactly_once(tmp_path, broker):
+    """Each has its own journal and client id, one lake takes both; what the killed one had not acknowledged waits."""
+    town = Town(tmp_path / "home", broker.url, more="[ingest]\nflush_seconds = 0.2\n", broker=GROUP)
+    town.home.file.write_text(town.home.file.read_text().replace(f'client_id = "{CLIENT}"\n', ""))
+    with town.serve(name="one") as one, town.serve(name="two") as two:
+        for service in (one, two):  # both sessions stand at the broker before anything is published
+            service.hear("subscribed at the broker")
+        sender = threading.Thread(target=publish, args=(broker.port, readings(MESSAGES)))
+        sender.start()
+        wait_for(lambda: town.committed() > 0)
+        two.process.kill()
+        two.process.wait()
+        sender.join()
+        with town.serve(name="two") as again:
+            again.hear("subscribed at the broker")
+            wait_for(lambda: town.committed() == MESSAGES)
+            assert again.end() == one.end() == 0
+    assert town.sql("SELECT count(*), count(DISTINCT seq) FROM water_meter_revisions") == [(MESSAGES, MESSAGES)]
+    assert len(town.sql("SELECT DISTINCT message_id >> 44 FROM raw_messages")) == 2
+    town.check_balance(*NAMES)
+    assert len({service.standing(town).client_id for service in (one, two)}) == 2
