@@ -14,8 +14,8 @@ _REAL, _VARIABLE, _SPECIAL = 0x5, 0xD, 0xF
 _FUNCTIONS = ("", "max_", "min_", "error_state_")
 _MAKER = 0xFF
 _MAKERS = {0x25: "infocode", 0x1C: "ald_last_day", 0x16: "module_type_config_number", 0x1B: "ald"}  # Kamstrup's own
-_PROFILE = 0x13
-_FURTHER = {b"": "", b"\x13": "", b"\x3c": "reverse_", b"\xbc\x13": "reverse_"}  # orthogonal
+_PROFILE = b"\x13"
+_FURTHER = {b"": "", _PROFILE: "", b"\x3c": "reverse_", b"\xbc\x13": "reverse_"}  # orthogonal
 _SHORTEST_PROFILE = 3
 
 # first code, how many, name, power of ten of the first: each next code is ten times as much
@@ -121,7 +121,7 @@ def _head(raw: bytes) -> Head:
     end = _chain(raw, 0)
     storage = raw[0] >> 6 & 1 | sum((more & 0x0F) << 1 + 4 * n for n, more in enumerate(raw[1:end]))
     name, power = _meaning(raw[end:])
-    if raw[0] & 0x0F == _VARIABLE and raw[-1] != _PROFILE:
+    if raw[0] & 0x0F == _VARIABLE and raw[end + 1 :][-1:] != _PROFILE:
         raise Broken("a value of variable length that is no profile")
     if any(more & 0x70 for more in raw[1:end]):
         name += "_tariff"  # of another tariff or subunit: never to be taken for the whole

@@ -73,6 +73,8 @@ def _decode(items: Mapping[bytes, Item], data: bytes) -> Found:
         head = data[at : at + 2]
         one = items.get(head)
         if one is None:
+            if not any(data[at:]):
+                break  # some models fill their frame up with zeros
             return bad(f"byte {at}: channel and type {head.hex(' ')} are not of this model")
         at += 2
         if at + one.layout.size > len(data):

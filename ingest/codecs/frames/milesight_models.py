@@ -60,12 +60,12 @@ def _contact(mode: int, level: int, counted: Values) -> Values:
 
 
 def _current(hundredths: int) -> Values:
-    return {"current_error": "read failed"} if hundredths == 0xFFFF else {"current": hundredths / 100}  # noqa: PLR2004
+    return {"current_sensor_status": "read failed"} if hundredths == 0xFFFF else {"current": hundredths / 100}  # noqa: PLR2004
 
 
 def _cable(tenths: int) -> Values:
-    error = {-3: "over range", -1: "read failed"}.get(tenths)
-    return {"temperature_error": error} if error else _temperature(tenths)
+    error = {-3: "over range alarm", -1: "read failed"}.get(tenths)
+    return {"temperature_sensor_status": error} if error else _temperature(tenths)
 
 
 _ALARMS = ("threshold_alarm", "threshold_alarm_release", "over_range_alarm", "over_range_alarm_release")
@@ -144,7 +144,7 @@ _EM500_PP = {
     b"\x03\x7b": item("h", lambda kpa: {"pressure": kpa}),
     b"\x20\xce": item("Ih", lambda time, kpa: {"history": {"timestamp": time, "pressure": kpa}}),
 }
-_CT10X = {
+_CT10X = _BATTERY | {
     b"\x03\x97": item("I", lambda hundredths: {"total_current": hundredths / 100}),
     b"\x04\x98": item("H", _current),
     b"\x09\x67": item("h", _cable),

@@ -2,7 +2,7 @@
 
 `packet` reads a frame as the vendor's decoder does, address by address; `decode` gives the lamp as a whole. What the
 addresses agree on, or one alone says, is the lamp's; the controller's own meter comes before its drivers; what they say
-differently stays with each address.
+differently stays with each address, and so do energy and power of several drivers: each has a share of them.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from ingest.codecs.record import Housekeeping
 _ABOUT = {49: "settings", 50: "settings", 51: "command", 60: "command", 99: "boot"}
 _READ = (23, 24, 25, 26, 61)
 _OWN = "internal_measurement"
+_SHARES = {"active_energy__Wh", "active_power__W", "load_side_energy__Wh", "load_side_power__W"}
 _LISTS = ("dimming_source", "profiles", "consumption", "drivers")
 # Bits of fault_code: 0 to 7 as the DALI status byte has them, 8 and above of the controller.
 _DALI = {"driver_error": 0, "lamp_failure": 1, "limit_error": 3, "missing_short_address": 6, "power_failure": 7}
@@ -80,10 +81,11 @@ def _agreed(parts: list[Values]) -> Values:
         values = list(by_address.values())
         if _OWN in by_address:
             made[key] = by_address[_OWN]
-        elif all(value == values[0] for value in values):
+        elif len(values) == 1 or (key not in _SHARES and all(value == values[0] for value in values)):
             made[key] = values[0]
-        if key not in made or any(value != made[key] for value in values):
-            made |= {f"{address}.{key}": value for address, value in by_address.items() if address != _OWN}
+        if key not in made or key in _SHARES or any(value != made[key] for value in values):
+            others = {address: value for address, value in by_address.items() if address != _OWN}
+            made |= {f"{address}.{key}": value for address, value in others.items()} if len(values) > 1 else {}
     return made
 
 

@@ -50,7 +50,7 @@ def _heartbeat(data: bytes) -> Found:
     return {
         "type": "heartbeat",
         "occupied": bool(data[0] & 1),
-        "hw_health_status": data[0] >> 1 & 0x3F,
+        "hw_health_status": data[0] & 0x7F,
         "temperature": temperature,
         "battery_voltage": millivolts / 1000,
         "battery_health": health,
