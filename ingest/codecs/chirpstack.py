@@ -101,12 +101,13 @@ def _device(topic: str, event: _Event) -> str | Rejected | None:
 def _times(event: _Event) -> Times:
     """The event's own time: a gateway's where one knows it, else the network server's. Without it, the first heard."""
     heard = event.rx_info or []
-    gateway = {found for rx in heard if (found := _time(rx.gw_time or rx.time)) is not None}
-    server = [found for rx in heard if (found := _time(rx.ns_time)) is not None]
     own = _time(event.time)
-    times = [] if own is None else [("gateway" if own in gateway else "network_server", own)]
-    times += [("gateway", min(gateway))] if gateway and own not in gateway else []
-    return (*times, ("network_server", server[0])) if server else tuple(times)
+    if own is not None:
+        return (("gateway" if any((rx.gw_time or rx.time) == event.time for rx in heard) else "network_server", own),)
+    gateway = [found for rx in heard if (found := _time(rx.gw_time or rx.time)) is not None]
+    server = [found for rx in heard if (found := _time(rx.ns_time)) is not None]
+    best = (("gateway", min(gateway)),) if gateway else ()
+    return (*best, ("network_server", server[0])) if server else best
 
 
 def _time(text: str | None) -> int | None:

@@ -1,6 +1,6 @@
 """What a codec makes of a message: plain values, the same for every codec."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
@@ -8,6 +8,7 @@ from msgspec import Struct
 from schemas.reasons import Reason
 
 DEEPEST = 32
+_NESTS = (dict, list)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -63,16 +64,17 @@ Codec = Callable[[str, bytes], Decoded]
 
 def too_deep(value: object, levels: int = DEEPEST) -> bool:
     """Whether lists and objects are nested deeper than this: what passes can be walked by anyone without fear."""
-    inside = [value]
-    for _ in range(levels + 1):
-        inside = [child for one in inside for child in _children(one)]
-    return bool(inside)
-
-
-def _children(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+    inside = [value] if isinstance(value, _NESTS) else []
+    for _ in range(levels):
+        inside = [
+            child
+            for one in inside
+            for child in (one.values() if isinstance(one, dict) else one)
+            if isinstance(child, _NESTS)
+        ]
+        if not inside:
+            return False
+    return any(inside)
 
 
 def epoch_us(text: str) -> int | None:

@@ -86,7 +86,6 @@ _TOLD = ("alarm_dry", "alarm_reverse", "alarm_leak", "alarm_burst")
 _STATUS = ("status", "current_status")
 _NOT_AVAILABLE = {"flow_temperature_c": 127, "flow_temperature": 127, "external_temperature_c": 127}
 _ASIDE = {"_", "id", "name", "timestamp", "device", "rssi_dbm"}  # of the reader, not of the meter
-_NAMES = {"media", "meter"}
 _UNIT = re.compile(r"_(?:m3|m3h|l|lh|kwh|kw|kvah|kvarh|gj|mj|c|v|a|hz|hca|rh|bar|pa|w|wh|counter|pct|deg)$")
 _METER = re.compile(r"[0-9A-Fa-f]{8}")
 _TELEGRAM = re.compile(rb"\s*(?:[0-9A-Fa-f]{2}[\s_|]*){10,}\s*")
@@ -140,12 +139,13 @@ def _reading(said: Fields, media: str) -> tuple[Fields, Fields] | Rejected:
         values = {key: value for key, value in said.items() if _UNIT.search(key) and key not in _ASIDE}
     if not values:
         return Rejected(Reason.NO_MEASURE, f"nothing measured among: {', '.join(said)[:200]}")
-    kept = _ASIDE | (columns.keys() - _unread(columns, values)) | (values.keys() if not columns else set())
-    return values, {key: value for key, value in said.items() if key not in kept and value not in ("", None)}
-
-
-def _unread(columns: Mapping[str, str], values: Fields) -> set[str]:
-    return {key for key, column in columns.items() if column not in values and key not in _NOT_AVAILABLE}
+    kept = columns or values
+    extra = {
+        key: value
+        for key, value in said.items()
+        if key not in kept and key not in _ASIDE and value is not None and value != ""
+    }
+    return values, extra
 
 
 def _columns(media: str) -> Mapping[str, str]:
