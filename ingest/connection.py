@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 KEEP_ALIVE = 30
 UNJOURNALLED_BYTES = 4 * 2**20
 LEAVE_SECONDS = 2.0
+BREATH_SECONDS, BREATH_MESSAGES = 0.04, 256
 
 GRANTED = (
     mqtt5.SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE,
@@ -87,6 +88,9 @@ class Connection(asyncio.Protocol):
         self._greeted = False
         self._leaving = False
         self._heard = True
+        self._held = False
+        self._loop = asyncio.get_running_loop()
+        self._breath, self._breath_ends, self._busy = 0, 0.0, False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Introduce ourselves."""
@@ -139,7 +143,26 @@ class Connection(asyncio.Protocol):
             self._paused = True
             self.transport.pause_reading()
         self.session.counters.received += len(delivery.messages)
+        self._breathe(len(delivery.messages))
         self.session.sink(delivery)
+
+    def _breathe(self, count: int) -> None:
+        """Read a trickle in breaths: to wake up for each message would cost more than all the rest.
+
+        While a breath before brought many messages, nothing is held up.
+        """
+        now = self._loop.time()
+        if now >= self._breath_ends:
+            self._busy = self._breath >= BREATH_MESSAGES
+            self._breath, self._breath_ends = 0, now + BREATH_SECONDS
+        self._breath += count
+        if not self._busy and self._breath < BREATH_MESSAGES and self.transport.is_reading():
+            self.transport.pause_reading()
+            self._loop.call_at(self._breath_ends, self._inhale)
+
+    def _inhale(self) -> None:
+        if self._open and not self._paused and not self._held:
+            self.transport.resume_reading()
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Write the acknowledgements of a journalled delivery, if the connection still stands."""
@@ -231,7 +254,7 @@ class Connection(asyncio.Protocol):
 
     def hold(self) -> None:
         """Take nothing more; what was taken may still be acknowledged."""
-        self._paused = False
+        self._paused, self._held = False, True
         if self._open:
             self.transport.pause_reading()
 

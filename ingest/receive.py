@@ -3,19 +3,20 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 
 import pyarrow as pa
 
-from ingest.connection import Delivery, Message
+from ingest.connection import BREATH_MESSAGES, BREATH_SECONDS, Delivery, Message
 from ingest.journal import MESSAGES, ROW_MESSAGES, Journal
 from schemas.clock import micros
 from schemas.errors import DravaError
 from schemas.steps import reached
 
 RETRY_SECONDS = 1.0
-GATHER_SECONDS, GATHER_MESSAGES = 0.04, 256
+GATHER_SECONDS, GATHER_MESSAGES = BREATH_SECONDS, BREATH_MESSAGES
 FULL = "the disk is nearly full: nothing is acknowledged until there is space (ingest.min_free_mb)"
 
 
@@ -44,6 +45,7 @@ class Receiver:
         self._waiting: list[tuple[int, Delivery]] = []
         self._count = 0  # of messages waiting
         self._gathering = False
+        self._not_before = 0.0  # the next group, where it is small
         self._wake = threading.Condition()
         self._ending = False
         self._trim_to = 0
@@ -101,9 +103,12 @@ class Receiver:
 
     def _gather(self) -> None:
         """Let a trickle become a group: a sync for each message would cost more than all the rest."""
-        self._gathering = True
-        self._wake.wait_for(lambda: self._count >= GATHER_MESSAGES or self._ending, GATHER_SECONDS)
-        self._gathering = False
+        now = time.monotonic()
+        if now < self._not_before:
+            self._gathering = True
+            self._wake.wait_for(lambda: self._count >= GATHER_MESSAGES or self._ending, self._not_before - now)
+            self._gathering = False
+        self._not_before = time.monotonic() + GATHER_SECONDS
 
     def _write(self, group: list[tuple[int, Delivery]]) -> bool:
         """Journal a group, however long the disk refuses it. False when told to end first: nothing is acknowledged."""

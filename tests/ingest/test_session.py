@@ -353,6 +353,9 @@ class _Wire(asyncio.Transport):
         self.written = b""
         self.aborted = False
 
+    def is_reading(self):
+        return False
+
     def write(self, data):
         self.written += data
 
@@ -455,3 +458,25 @@ def test_a_broker_that_is_busy_is_asked_again(code):
 )
 def test_a_malformed_packet_ends_the_connection_not_the_program(packet):
     assert against(lambda data: [GREETING, packet] if data[0] == CONNECT else [])
+
+
+def test_a_trickle_is_read_in_breaths(broker, tmp_path):
+    """One message after the other: what comes within 40 ms is one delivery."""
+
+    async def story():
+        async with session(broker.url, tmp_path) as connected:
+            await asyncio.to_thread(one_by_one, broker.port, 300)
+            await connected.heard.wait(300)
+            assert len(connected.heard.deliveries) < 150
+
+    run(story())
+
+
+def one_by_one(port, count):
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    for number in range(count):
+        client.publish(WHERE, str(number), qos=1).wait_for_publish(30)
+    client.disconnect()
+    client.loop_stop()
