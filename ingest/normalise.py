@@ -55,11 +55,10 @@ def normalise(
     rows = known.as_of(family, rows)
     for step in steps[PLACED:]:
         rows = rows.with_columns(step)
-    right = rows["reason"].is_null()
-    refused = rows.filter(~right).select("_message", "_element", "_device", "reason")
-    rows = rows.filter(right) if refused.height else rows
-    too_old = rows.filter("_old").select("_message", "_device")
-    rows = rows.filter(~rows["_old"]) if too_old.height else rows
+    wrong, old = rows["reason"].is_not_null(), rows["_old"]
+    refused = rows.select("_message", "_element", "_device", "reason").filter(wrong)
+    too_old = rows.select("_message", "_device").filter(old & ~wrong)
+    rows = rows.filter(~(wrong | old)) if refused.height or too_old.height else rows
     return Normalised(rows.with_columns(pl.lit(ingested_at, pl.Int64).alias("ingested_at")), refused, too_old)
 
 

@@ -163,15 +163,17 @@ class Writer:
             return
         state = self._state(name)
         judged = judge(state, rows, self.lake.tables[name].paths)
-        for (status,), part in judged.select("_message", "_device", "status").group_by("status"):
-            states.setdefault(str(status), []).append(part.select("_message", "_device"))
-        fresh = judged.filter(judged["status"] != DUPLICATE)
+        for (status,), part in judged.select("status", "_message", "_device").group_by("status"):
+            states.setdefault(str(status), []).append(part.drop("status"))
+        other = judged["status"] != STORED
+        fresh = judged.filter(judged["status"] != DUPLICATE) if other.any() else judged
         if not fresh.height:
             return
         fresh = fresh.with_columns(_utc_day("observed_at"))
         work.tables[name] = by_day(fresh, family_schema(state.family))
-        again = fresh.filter(fresh["status"] != STORED)["day"].unique().sort()
-        work.revised += [(name, str(date)) for date in again]
+        if other.any():
+            again = fresh.filter(fresh["status"] != STORED)["day"].unique().sort()
+            work.revised += [(name, str(date)) for date in again]
         work.dirty += [
             (name, "*", str(date)) for date in _local_days(fresh["observed_at"], self.home.settings.timezone)
         ]
