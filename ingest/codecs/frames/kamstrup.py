@@ -5,7 +5,8 @@ their base value backwards (EN 13757-3, annex F).
 """
 
 from datetime import datetime, timedelta
-from itertools import accumulate, islice, takewhile
+from functools import lru_cache
+from itertools import accumulate, islice
 
 from ingest.codecs.frames.frame import Found, Values, bad
 from ingest.codecs.frames.mbus import Broken, Record, records, stamp
@@ -88,10 +89,10 @@ def _profile(found: list[Record], one: Record, start: datetime | None) -> list[_
     if base is None or base.value is None:
         raise Broken(f"the profile of {one.name} has no base value")
     mode, steps = _unfolded(one)
-    values = accumulate(steps if mode == _DOWNWARDS else (-step for step in steps), initial=base.value)
+    values = accumulate(steps if mode == _DOWNWARDS else [-step for step in steps], initial=base.value)
     times = _times(start, one.profile[0] >> 4 & 3, one.profile[1], len(steps))
-    scaled = one.head.scaled
-    return [(at, one.name, scaled(value)) for at, value in zip(times, islice(values, 1, None), strict=True)]
+    name, scaled = one.head.name, one.head.scaled
+    return [(at, name, scaled(value)) for at, value in zip(times, islice(values, 1, None), strict=True)]
 
 
 def _unfolded(one: Record) -> tuple[int, list[int]]:
@@ -100,21 +101,23 @@ def _unfolded(one: Record) -> tuple[int, list[int]]:
     size, mode = control & 0x0F, control >> 6
     if not 1 <= size <= 4 or mode == 0 or len(data) % size:  # noqa: PLR2004
         raise Broken(f"the profile of {one.name} is of a form that no meter of this kind sends")
-    invalid = (b"\x00" * (size - 1) + b"\x80") if mode == _SIGNED else b"\xff" * size
-    pieces = takewhile(lambda piece: piece != invalid, (data[at : at + size] for at in range(0, len(data), size)))
-    return mode, [int.from_bytes(piece, "little", signed=mode == _SIGNED) for piece in pieces]
+    signed = mode == _SIGNED
+    invalid = -1 << 8 * size - 1 if signed else (1 << 8 * size) - 1
+    found = [int.from_bytes(data[at : at + size], "little", signed=signed) for at in range(0, len(data), size)]
+    return mode, found[: found.index(invalid)] if invalid in found else found
 
 
-def _times(start: datetime, unit: int, spacing: int, count: int) -> list[str]:
+@lru_cache(maxsize=256)  # the meters of a town send the same hours
+def _times(start: datetime, unit: int, spacing: int, count: int) -> tuple[str, ...]:
     """The moments before `start`, the latest first."""
     try:
         if 0 < spacing <= 250:  # noqa: PLR2004 - so the standard
             apart = spacing * _SPACINGS[unit]
-            return [(start - n * apart).isoformat() for n in range(1, count + 1)]
+            return tuple((start - n * apart).isoformat() for n in range(1, count + 1))
         if spacing == _IN_MONTHS and unit in _MONTHS:
             first = start.year * 12 + start.month - 1
             months = [divmod(first - n * _MONTHS[unit], 12) for n in range(1, count + 1)]
-            return [start.replace(year=year, month=month + 1).isoformat() for year, month in months]
+            return tuple(start.replace(year=year, month=month + 1).isoformat() for year, month in months)
     except (OverflowError, ValueError):
         raise Broken("a profile leads to a day that no calendar holds") from None
     raise Broken("the spacing of a profile is not defined")
