@@ -50,6 +50,7 @@ _WHAT = {
 _FROM = {"en": "from", "sl": "od"}
 _MORE = {"en": "… and {n} more; --json gives all", "sl": "… in še {n}; z --json dobite vse"}
 _DRY = {"en": "Nothing was changed: this was a dry run.", "sl": "Nič ni bilo spremenjeno: to je bil le poskus."}
+_SAME = {"en": "Nothing is different.", "sl": "Nič se ne razlikuje."}
 _NUMBER = {
     "en": "This is import {n}; drava devices undo {n} takes it back.",
     "sl": "To je uvoz {n}; razveljavi ga drava devices undo {n}.",
@@ -134,9 +135,12 @@ def report(run: Context, counts: Counts, *, dry: bool, as_json: bool) -> None:
         return
     for table in counts.added:
         numbers = {word: found[table] for word, found in _numbers(counts).items()}
-        typer.echo(_COUNTED[settings.lang].format(name=name_of(table, settings.lang), **numbers))
+        if any(numbers.values()):
+            typer.echo(_COUNTED[settings.lang].format(name=name_of(table, settings.lang), **numbers))
     _few([line(effect, settings) for effect in counts.effects], settings, err=False)
-    if counts.anything:
+    if not counts.anything:
+        typer.echo(_SAME[settings.lang])
+    else:
         typer.echo(_DRY[settings.lang] if dry else _NUMBER[settings.lang].format(n=counts.number))
 
 

@@ -104,21 +104,31 @@ def _of_subject(subject: Subject, old: Book, new: Book) -> Iterator[Effect]:
 def undone(book: Book, wrong: Sequence[Change], number: int, later: Mapping[str, int]) -> tuple[Book, list[Problem]]:
     """Take an import back: every row that it changed is what it was before.
 
-    `later` says for keys (as `name_of` gives them) which import changed them last. What was changed again since is a
-    problem: that import is to be undone first. Devices stay known: what is stored of them is theirs.
+    What is not any more as the import left it is a problem: `later` says which import changed it last (by keys as
+    `name_of` gives them). Devices stay known: what is stored of them is theirs.
     """
     new = Book(dict(book.things), dict(book.devices), dict(book.assignments), dict(book.facts))
     problems = []
     for change in wrong:
-        last = later.get(name_of(change), number)
-        if last != number:
-            detail = {"number": number, "later": last}
+        if not _as_left(book, change):
+            detail = {"number": number, "later": later.get(name_of(change), number)}
             problems.append(Problem(0, change.entity, " ".join(map(str, change.key)), Fault.CHANGED_SINCE, detail))
         _take_back(new, change)
     _refold(new, wrong)
     restored = {_assignment_key(change): 0 for change in wrong if change.entity == "assignments"}
     problems += collisions(new.assignments.values(), restored)
     return new, problems
+
+
+def _as_left(book: Book, change: Change) -> bool:
+    """Whether a row is what the import made of it."""
+    if change.entity == "facts":
+        kind, id_, name, since = change.key
+        return bool(book.facts.get((kind, id_), {}).get((name, since)) == change.after)
+    if change.entity == "assignments":
+        known = book.assignments.get(_assignment_key(change))
+        return (None if known is None else _row(known)) == change.after
+    return True  # families follow from their assignments
 
 
 def name_of(change: Change) -> str:

@@ -102,8 +102,9 @@ class Problem:
         shown = self.value if len(self.value) <= SHOWN else self.value[: SHOWN - 1] + "…"
         found = f" {shown!r}" if shown else ""
         column = f", {self.column}" if self.column else ""
-        place = _LINE[lang].format(line=self.line) if self.line else ""
-        told = f"{(place + column).removeprefix(', ')}{found}: {self.reason(lang, zone)}. {self.mend(lang, zone)}."
+        place = _LINE[lang].format(line=self.line) if self.line else ""  # the file as a whole has no line
+        where = f"{place}{column}{found}: ".removeprefix(", ").removeprefix(": ")
+        told = f"{where}{self.reason(lang, zone)}. {self.mend(lang, zone)}."
         return "".join(char if char.isprintable() else "?" for char in told)  # a hostile header must not reach a screen
 
     def _told(self, zone: tzinfo) -> dict[str, object]:
