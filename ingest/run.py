@@ -133,8 +133,8 @@ class Ingestion:
         self._stop.set()
 
     async def _start_writer(self, journal: Journal) -> asyncio.subprocess.Process:
-        # the system's allocator gives memory back, Arrow's own keeps it; a second thread of polars costs a third more CPU
-        # for the small frames of a batch, and the broker and the receiver need that core
+        # the system's allocator gives memory back, Arrow's own keeps it; a second thread of polars costs a third more
+        # CPU for the small frames of a batch, and the broker and the receiver need that core
         environment = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system", "POLARS_MAX_THREADS": "1"}
         return await asyncio.create_subprocess_exec(
             sys.executable,
