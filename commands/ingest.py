@@ -12,10 +12,12 @@ from rich.live import Live
 from rich.text import Text
 
 from commands.context import WRONG_USE, Context, context, plain
+from ingest.connection import TakenOverError
 from ingest.progress import NONE, Facts, Progress, Say
 from ingest.run import Ingestion, stop_on_signals
 from schemas.errors import DravaError
 
+NOT_AGAIN = 3  # exit code: a supervisor must not start it again by itself (RestartPreventExitStatus)
 LOG_SECONDS = 60.0  # between two lines of counters in a log for machines
 
 
@@ -54,11 +56,12 @@ async def _run(shared: Context, until_idle: float | None, name: str, *, log_json
     try:
         await ingestion.run(until_idle)
     except DravaError as error:
-        if not log_json:
+        taken_over = isinstance(error, TakenOverError)
+        if not log_json and not taken_over:
             raise
         tell(ingestion.progress, say)
         say(str(error), event="failed", level="error")
-        raise typer.Exit(WRONG_USE) from None
+        raise typer.Exit(NOT_AGAIN if taken_over else WRONG_USE) from None
     finally:
         if beside:
             beside.cancel()

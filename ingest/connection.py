@@ -54,12 +54,15 @@ class Delivery:
         self.connection.acknowledge(self)
 
 
-def taken_over(client_id: str, seen: str) -> DravaError:
-    """Two clients with one id throw each other out, and each loses what the other has acknowledged."""
-    return DravaError(
-        f"{seen}: another client uses the id {client_id!r}",
-        "Stop the other one, or give each its own broker.client_id",
-    )
+class TakenOverError(DravaError):
+    """Two clients with one id throw each other out, and each gets a part of the messages: not to be fought about."""
+
+    def __init__(self, client_id: str, seen: str) -> None:
+        """`seen` is how it showed."""
+        super().__init__(
+            f"{seen}: another client uses the id {client_id!r}",
+            "Stop the other one, or give each its own broker.client_id",
+        )
 
 
 class Connection(asyncio.Protocol):
@@ -183,7 +186,7 @@ class Connection(asyncio.Protocol):
         elif isinstance(packet, mqtt5.DisconnectPacket):
             self._reason = f"the broker ended the connection: {packet.reason_code.name.lower()}"
             if packet.reason_code == mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER:
-                self.session.fatal = taken_over(self.session.client_id, "our session was taken over")
+                self.session.fatal = TakenOverError(self.session.client_id, "our session was taken over")
 
     def _subscribed(self, packet: mqtt5.SubAckPacket) -> None:
         answers = zip(self.session.filters, packet.reason_codes, strict=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ingest import connection as wire
-from ingest.connection import Connection, Delivery, taken_over
+from ingest.connection import Connection, Delivery, TakenOverError
 from ingest.credentials import failure, password, tls
 from schemas.settings import Broker
 
@@ -85,7 +85,7 @@ class Session:
                 now = loop.time()
                 sudden = [t for t in sudden if now - t < TAKEOVER_SECONDS] + [now]
                 if len(sudden) >= TAKEOVERS:
-                    raise taken_over(self.client_id, f"the connection ended {TAKEOVERS} times without a reason")
+                    raise TakenOverError(self.client_id, f"the connection ended {TAKEOVERS} times without a reason")
             failures = 0 if lived else failures + 1
             self._tell(reason)
             await self._pause(BACKOFF[min(failures, len(BACKOFF) - 1)])

@@ -1,5 +1,6 @@
 """`drava doctor` finds what is broken, says what to do, and is silent about the rest; each fault is a real one."""
 
+import getpass
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,10 +20,11 @@ from typer.testing import CliRunner
 
 from cli import app
 from commands.demo import broker as demo_broker
-from ingest.brokerconf import queue
+from ingest.brokerconf import queue, unreadable
 from ingest.health import Level, Say, texts
 from schemas.errors import DravaError
 from tests.ingest.feeding import NOW, Feed, topic, z
+from tests.ingest.mqttside import publish
 
 ROOT = Path(__file__).parents[2]
 AT_REST = {"encryption"}  # depends on the machine that runs the tests, as does the clock's synchronisation
@@ -287,6 +290,74 @@ def test_a_broker_that_refuses_us(feed, tmp_path):
 def test_the_queue_must_last_for_the_longest_outage(feed, tmp_path, conf, found):
     (tmp_path / "m.conf").write_text(conf)
     assert cases(feed, "--broker-conf", str(tmp_path / "m.conf")) == found
+
+
+def test_a_subscription_that_the_acl_lets_nothing_through(feed, tmp_path):
+    """Mosquitto grants it all the same: the ACL file says so, where we may read it; else no message says it."""
+    words = tmp_path / "passwd"
+    done = subprocess.run(["mosquitto_passwd", "-c", "-b", str(words), "drava", "right"], check=False)
+    if done.returncode:
+        pytest.skip("mosquitto_passwd does not work here")
+    words.chmod(0o644)
+    (tmp_path / "acl").write_text("user drava\ntopic read elsewhere/#\n")
+    (feed.home.secrets / "mqtt").write_text("right")
+    (feed.home.secrets / "mqtt").chmod(0o600)
+    own = 'username = "drava"\npassword_file = "secrets/mqtt"\n'
+    feed.home.file.write_text(feed.home.file.read_text() + own)
+    lines = ["allow_anonymous false", f"password_file {words}", f"acl_file {tmp_path / 'acl'}"]
+    lines.append(f"user {getpass.getuser()}")  # else it gives up root's rights, and cannot read what is ours
+    limits = ["max_packet_size 1000000", "persistence true", "max_queued_messages 0", "max_inflight_messages 0"]
+    with mosquitto(tmp_path, *lines, *limits, "autosave_interval 10", f"persistence_location {tmp_path}/") as url:
+        assert cases(feed, "--broker-conf", str(tmp_path / "own.conf"), url=url) == ["broker.acl"]
+        assert cases(feed, url=url, later=timedelta(days=2)) == ["broker.quiet"]
+        (tmp_path / "acl").write_text("pattern write ptuj/+/%u/telemetry\nuser drava\ntopic read ptuj/#\n")
+        assert cases(feed, "--broker-conf", str(tmp_path / "own.conf"), url=url) == []
+
+
+@pytest.mark.parametrize(
+    ("acl", "denied"),
+    [
+        ("user drava\ntopic read ptuj/#\n", []),
+        ("user drava\ntopic ptuj/+/+/telemetry\n", []),
+        ("pattern read +/+/+/telemetry\n", []),
+        ("user drava\ntopic write ptuj/#\n", ["ptuj/+/+/telemetry"]),
+        ("user other\ntopic read ptuj/#\n", ["ptuj/+/+/telemetry"]),
+        ("topic read ptuj/#\nuser drava\n", ["ptuj/+/+/telemetry"]),
+        ("user drava\ntopic read ptuj/water_meter/+/telemetry\n", ["ptuj/+/+/telemetry"]),
+        ("user drava\ntopic deny ptuj/#\n", ["ptuj/+/+/telemetry"]),
+    ],
+)
+def test_what_an_acl_lets_us_read(tmp_path, acl, denied):
+    (tmp_path / "acl").write_text(acl)
+    assert unreadable(tmp_path / "acl", "drava", ["ptuj/+/+/telemetry"]) == denied
+
+
+def test_a_configuration_in_parts_is_read_as_one(tmp_path):
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "drava.conf").write_text("max_queued_messages 0\nautosave_interval 10\n")
+    (tmp_path / "mosquitto.conf").write_text(f"persistence true\ninclude_dir {tmp_path / 'conf.d'}\n")
+    found = queue(tmp_path / "mosquitto.conf")
+    assert (found.messages, found.saved_every, found.persistent) == (0, 10, True)
+
+
+def test_the_window_of_the_broker_is_printed(feed, broker):
+    """Decision 0005: what the broker alone holds is lost with it, and that is ten seconds as delivered."""
+    done = doctor(feed, "--broker-conf", str(ROOT / "mosquitto.conf"), url=broker.url)
+    assert "✓ queue: the broker saves its queues every 10 s" in done.stdout
+
+
+def test_messages_that_the_broker_dropped(feed, tmp_path):
+    """A session that is away and a queue of five: Mosquitto counts what it threw away, and doctor reads it."""
+    with mosquitto(
+        tmp_path, "allow_anonymous true", "max_packet_size 1000000", "max_queued_messages 5", "sys_interval 1"
+    ) as url:
+        port = url.rpartition(":")[2]
+        away = ["mosquitto_sub", "-V", "5", "-p", port, "-q", "1", "-c", "-i", "away", "-x", "3600", "-t", "#", "-E"]
+        subprocess.run(away, check=True)
+        publish(int(port), [(topic("w1"), n) for n in range(50)])
+        end = time.monotonic() + 20
+        while cases(feed, url=url) != ["broker.dropped"]:  # it counts once a second
+            assert time.monotonic() < end
 
 
 def test_the_queue_of_a_configuration_that_is_not_there(tmp_path):

@@ -122,7 +122,7 @@ def test_another_client_with_our_id_is_named_not_fought(tmp_path, folder, port):
             await asyncio.gather(running, return_exceptions=True)
 
         asyncio.run(other())
-        assert service.process.returncode == 2
+        assert service.process.returncode == 3, "not to be started again by itself"
         assert "client_id" in service.hear("another client uses the id")["message"]
         assert CLIENT in town.doctor()["session.ended"]
 
