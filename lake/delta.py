@@ -37,6 +37,7 @@ class Delta:
         self._end: _End | None = None
         self._files: dict[str, list[DataFile]] | None = None
         self._touched: set[str] = set()
+        self._checkpoint = 0
 
     def reopen(self) -> None:
         """Forget what was read: another process may have changed the table."""
@@ -53,6 +54,7 @@ class Delta:
             entry = log.path_of(self.folder, version)
             body = entry.read_bytes() if entry.exists() else b""  # an old version may live in a checkpoint only
             self._end = _End(version, log.link(body), table.transaction_version(log.APP) or 0, columns)
+            self._checkpoint = log.checkpointed(self.folder)
         return self._end
 
     def _create(self) -> None:
@@ -87,7 +89,14 @@ class Delta:
             for path, day, rows, size in zip(*columns, strict=True):
                 file = DataFile(path, str(day), rows or 0, size, stats="", modified=0)
                 self._files.setdefault(file.day, []).append(file)
+            self._touched = set(self._files)
         return self._files
+
+    def touched(self) -> set[str]:
+        """UTC days whose files may have changed since this was last asked."""
+        self.files()
+        touched, self._touched = self._touched, set()
+        return touched
 
     def paths(self, days: Iterable[str]) -> list[Path]:
         """The live files of these UTC days."""
@@ -136,6 +145,7 @@ class Delta:
             self._files[day] = [file for file in self._files.get(day, []) if file.path not in gone]
         for file in change.adds:
             self._files.setdefault(file.day, []).append(file)
+        self._touched |= {file.day for file in (*change.adds, *change.removes)}
 
     def _sync_log(self, version: int) -> None:
         entry = log.path_of(self.folder, version)
@@ -143,6 +153,11 @@ class Delta:
             entry.chmod(0o640)
             sync_file(entry)
         sync_folder(entry.parent)
+
+    @property
+    def entries(self) -> int:
+        """Entries of the log since its last checkpoint, which every reader must read."""
+        return self._opened().version - self._checkpoint
 
     def checkpoint(self) -> None:
         """Write a checkpoint, so that opening stays quick; maintenance alone does this."""
@@ -153,3 +168,4 @@ class Delta:
             path.chmod(0o640)
             sync_file(path)
         sync_folder(folder)
+        self._checkpoint = table.version()

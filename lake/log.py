@@ -79,3 +79,11 @@ def put(table: Path, version: int, body: bytes) -> None:
     os.link(fresh, path_of(table, version))
     sync_folder(fresh.parent)
     fresh.unlink()
+
+
+def checkpointed(table: Path) -> int:
+    """The version of the last checkpoint; 0 where there is none."""
+    try:
+        return int(json.loads((table / FOLDER / "_last_checkpoint").read_bytes())["version"])
+    except (OSError, ValueError, KeyError):  # readers look for themselves where this cannot be read
+        return 0

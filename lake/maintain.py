@@ -3,7 +3,7 @@
 Every change is a plan of its own, like a commit. Files are deleted only when no kept snapshot names them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,31 +27,49 @@ SWEEP_EVERY = timedelta(days=1)
 
 
 class Keeper:
-    """Looks after the tables between commits of the one process that writes."""
+    """Looks after the tables between commits of the one process that writes.
+
+    It looks at what has changed, not at everything: its cost does not grow with the lake.
+    """
 
     def __init__(self, lake: Lake) -> None:
         """Nothing is done before the first commit."""
         self.lake = lake
-        self._commits = 0
+        self._waiting: dict[tuple[str, str], int] = {}  # days of tables with several small files
         self._swept = lake.clock()
 
     def after_commit(self) -> None:
-        """Compact what has become hot; write checkpoints now and then."""
-        self._commits += 1
-        for name, day in _full(self.lake, HOT_FILES):
+        """Compact what has become hot; write a checkpoint where a log has become long."""
+        for name, day in self._full(HOT_FILES):
             compact(self.lake, name, day)
-        if self._commits % CHECKPOINT_COMMITS == 0:
-            checkpoint(self.lake)
+        entries = {name: self.lake.tables[name].entries for name in self._names()}
+        longest = max(entries, key=lambda name: entries[name], default=None)
+        if longest and entries[longest] >= CHECKPOINT_COMMITS:  # one a commit: none has to wait long
+            with self.lake.exclusive():
+                self.lake.tables[longest].checkpoint()
 
     def rest(self) -> bool:
         """Nothing waits: do one piece of what could wait. False where nothing is left to do."""
-        cold = next(iter(_full(self.lake, COLD_FILES)), None)
+        cold = next(iter(self._full(COLD_FILES)), None)
         if cold is not None:
             return compact(self.lake, *cold) > 0
         if self.lake.clock() - self._swept >= SWEEP_EVERY:
             self._swept = self.lake.clock()
             sweep(self.lake)
         return False
+
+    def _names(self) -> Iterable[str]:
+        return self.lake.snapshot.versions if self.lake.snapshot else ()
+
+    def _full(self, files: int) -> list[tuple[str, str]]:
+        """Tables and days with at least so many small files."""
+        for name in self._names():
+            table = self.lake.tables[name]
+            for day in table.touched():
+                self._waiting.pop((name, day), None)
+                if count := _many(table.files().get(day, [])):
+                    self._waiting[name, day] = count
+        return [place for place, count in self._waiting.items() if count >= files]
 
 
 def compact(lake: Lake, name: str, day: str) -> int:
@@ -77,7 +95,9 @@ def compact(lake: Lake, name: str, day: str) -> int:
 def compact_all(lake: Lake, while_: Callable[[], bool] = lambda: True) -> int:
     """Compact every day that has more than one small file, `while_` this is true. Returns how many files went."""
     with lake.exclusive():
-        found = _full(lake, 2)
+        versions = lake.snapshot.versions if lake.snapshot else {}
+        live = ((name, day, files) for name in versions for day, files in lake.tables[name].files().items())
+        found = [(name, day) for name, day, files in live if _many(files)]
     return sum(compact(lake, name, day) for name, day in found if while_())
 
 
@@ -148,14 +168,9 @@ def _orphans(lake: Lake, name: str, before: int) -> Iterator[Path]:
             yield path
 
 
-def _full(lake: Lake, files: int) -> list[tuple[str, str]]:
-    """Tables and days with at least so many small files."""
-    return [
-        (name, day)
-        for name in (lake.snapshot.versions if lake.snapshot else ())
-        for day, live in lake.tables[name].files().items()
-        if sum(map(_is_small, live)) >= files and len(_small(live)) > 1
-    ]
+def _many(files: list[DataFile]) -> int:
+    """How many small files a day has, where several of them can be made one; else 0."""
+    return sum(map(_is_small, files)) if len(_small(files)) > 1 else 0
 
 
 def _is_small(file: DataFile) -> bool:
