@@ -91,15 +91,16 @@ def read(home: Home, name: str) -> Standing:
     return Standing()
 
 
-def write(home: Home, name: str, standing: Standing) -> None:
-    """Replace what is written. Where the disk does not take it, what was there stays."""
+def write(home: Home, name: str, standing: Standing, *, durable: bool = True) -> None:
+    """Replace what is written. Where the disk does not take it, what was there stays. `durable`: waits for the disk."""
     path = _path(home, name)
     fresh = path.with_suffix(".new")
     with suppress(OSError):
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             os.write(handle, msgspec.json.encode(standing))
-            os.fsync(handle)
+            if durable:
+                os.fsync(handle)
         finally:
             os.close(handle)
         fresh.replace(path)

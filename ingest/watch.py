@@ -71,7 +71,7 @@ class Watch:
         moment = asyncio.get_running_loop().time()
         if changed or moment - self._saved >= SAVE_SECONDS:
             self._saved = moment
-            self.save()
+            self.save(durable=changed)  # the loop must not wait for the disk to tell that all is as it was
 
     def troubled(self, trouble: str) -> None:
         """Tell of the writer's trouble when it begins, changes and ends."""
@@ -87,9 +87,9 @@ class Watch:
         self.standing.whole = self.progress.row == last_row
         self.save()
 
-    def save(self) -> None:
+    def save(self, *, durable: bool = True) -> None:
         """Write it down."""
-        standing.write(self.home, self.name, self.standing)
+        standing.write(self.home, self.name, self.standing, durable=durable)
 
     def _tell(self, event: str, trouble: str, over: str) -> None:
         if trouble != self._told.get(event, ""):
