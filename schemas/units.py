@@ -67,6 +67,7 @@ _UNITS: dict[str, tuple[str, Fraction, Fraction]] = {
     "mg/L": ("concentration", Fraction(1), Fraction(0)),
     "ug/L": ("concentration", Fraction(1, 1000), Fraction(0)),
     "uS/cm": ("conductivity", Fraction(1), Fraction(0)),
+    "mS/cm": ("conductivity", Fraction(1000), Fraction(0)),
     "[pH]": ("acidity", Fraction(1), Fraction(0)),
     "[NTU]": ("turbidity", Fraction(1), Fraction(0)),
     "{vehicle}": ("vehicles", Fraction(1), Fraction(0)),
@@ -80,7 +81,7 @@ _WRITTEN = {
     "kWh": "kW.h", "Wh": "W.h", "MWh": "MW.h", "mmHg": "mm[Hg]", "°": "deg", "µg/m³": "ug/m3", "μg/m³": "ug/m3",
     "mg/m³": "mg/m3", "mg⋅L⁻¹": "mg/L", "µS⋅cm⁻¹": "uS/cm", "μS⋅cm⁻¹": "uS/cm", "µS/cm": "uS/cm", "ppm": "[ppm]",
     "ppb": "[ppb]", "W⋅m⁻²": "W/m2", "W/m²": "W/m2", "m⋅s⁻¹": "m/s", "km⋅h⁻¹": "km/h", "pH": "[pH]", "NTU": "[NTU]",
-    "dB(A)": "dB[SPL]",
+    "dB(A)": "dB[SPL]", "mS⋅cm⁻¹": "mS/cm",
 }  # fmt: skip
 
 

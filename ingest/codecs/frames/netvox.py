@@ -17,7 +17,7 @@ def decode(data: bytes, port: int | None = None) -> Found:
     """Read one report; answers to settings are housekeeping."""
     if port in {7, 14}:
         return Housekeeping(_PORTS[port])
-    if port not in _PORTS:
+    if port is not None and port not in _PORTS:
         return unknown_port(port, _PORTS)
     if len(data) != _SIZE or data[:2] != _SERIES:
         return bad(f"a report of this series has {_SIZE} bytes and begins with {_SERIES.hex(' ')}")

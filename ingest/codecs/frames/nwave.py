@@ -7,10 +7,12 @@ _ABOUT = {3: "startup", 6: "debug"}
 _PORTS = {1: "parking_status", 2: "heartbeat", 10: "user_registration"}
 _HEARTBEAT, _REGISTRATION = (3, 6), 5
 _OVERFLOW = 127
+_BY_LENGTH = {1: 1, 3: 2, 6: 2}  # of a bare frame
 
 
 def decode(data: bytes, port: int | None = None) -> Found:
     """Read one frame. The tag of a registered driver is not given on: it names a person."""
+    port = _BY_LENGTH.get(len(data)) if port is None else port
     if port in _ABOUT:
         return Housekeeping(_ABOUT[port])
     if port not in _PORTS:

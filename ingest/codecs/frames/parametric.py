@@ -18,7 +18,7 @@ def decode(data: bytes, port: int | None = None) -> Found:
     """Read one frame of counts, in any of the four forms that the owner can choose."""
     if port == 190:  # noqa: PLR2004 - the ports are told above
         return Housekeeping("configuration")
-    if port != 14:  # noqa: PLR2004
+    if port not in {14, None}:
         return unknown_port(port, _PORTS)
     layout = _EXTENDED.get(data[:3])
     if layout is not None:

@@ -60,10 +60,20 @@ def test_an_empty_frame_says_nothing(name):
         assert found == {} or isinstance(found, Housekeeping) or refused(found)
 
 
-def test_ports_are_named_where_the_frame_cannot_be_read_without():
+def test_a_port_that_a_device_does_not_speak_on_is_named():
     for name in ("axioma_qalcosonic_w1", "bosch_tps110", "nas_ul20xx", "netvox_r72624", "nwave_g4", "parametric_pcr2"):
-        assert refused(DECODERS[name](b"\x01\x02\x03"), "without its port")
         assert refused(DECODERS[name](b"\x01\x02\x03", 222), "port 222 is not of this device")
+
+
+def test_a_bare_frame_is_read_where_its_form_tells_its_kind():
+    assert read(W1, struct.pack("<IB", T, 4))["low_battery"]
+    assert read(W1, w1())["volume"] == 5.0
+    assert (read(BOSCH, "01")["type"], read(BOSCH, "0102")["type"]) == ("parking status", "heartbeat")
+    assert (read(NWAVE, "95")["type"], read(NWAVE, "00d3d8")["type"]) == ("parking_status", "heartbeat")
+    assert read(PCR2, "0a0010160013 01ff9a")["LTR"] == 16
+    assert read(NETVOX, "010907480fa0ffffffff00")["co2"] == 400.0
+    assert refused(read(NAS, "00 00000000 00 34 07 18 00 0e f5 ff ff"), "without its port")
+    assert refused(read(NWAVE, "95deadbeef"), "without its port")
 
 
 def w1(time=T, status=0, litres=5000, logged=T - 7200, before=4000, steps=(400, 300), warm=None, tail=b""):
