@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic_core import PydanticCustomError
 
 from devices.problems import Fault
-from schemas.vocabulary import families
+from schemas.vocabulary import families, limit_columns
 
 REQUIRED = ("device_id", "family", "thing_id", "valid_from")
 OPTIONAL = (
@@ -48,7 +48,12 @@ def normal_id(text: str) -> str:
 def factor_columns() -> frozenset[str]:
     """Name what the registry may know of a device so that its readings can be computed."""
     derived = (name for family in families().values() for rule in family.derive for name in rule.factors)
-    return frozenset(derived) | {"register_width"}
+    return frozenset(derived) | {"register_width"} | _limits()
+
+
+@cache
+def _limits() -> frozenset[str]:
+    return frozenset(name for family in families().values() for name in limit_columns(family))
 
 
 def distances_fit(factors: Mapping[str, float]) -> bool:
@@ -147,7 +152,9 @@ class Registration(Placed):
     def _possible(cls, value: dict[str, float]) -> dict[str, float]:
         if unknown := sorted(set(value) - factor_columns()):
             raise _wrong(Fault.COLUMN_UNKNOWN, columns=unknown, known=", ".join(sorted(factor_columns())))
-        if low := [name for name, factor in value.items() if not factor > _LEAST.get(name, 0)]:
+        if low := [
+            name for name, factor in value.items() if name not in _limits() and not factor > _LEAST.get(name, 0)
+        ]:
             raise _wrong(Fault.OUT_OF_RANGE, columns=low, range="> 0")
         if not distances_fit(value):
             raise _wrong(Fault.FILL_DISTANCES, columns=["empty_distance_mm"])

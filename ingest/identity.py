@@ -38,7 +38,7 @@ def judge(state: FamilyState, rows: pl.DataFrame, files: Files) -> pl.DataFrame:
         rows = rows.with_row_index("_row")
         placed = rows.filter(pl.col("time_source") == "broker")
         rows = rows.update(_judged(state, rows.filter(doubt), placed, files), on="_row", how="left")
-    return _continuous(state, rows)
+    return _in_sequence(state, rows)
 
 
 def _ordered(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
@@ -168,14 +168,28 @@ def order(row: dict[str, Any]) -> tuple[int, int, int]:
     return (-1 if row["seq"] is None else row["seq"], row["received_at"], row["message_id"])
 
 
-def _continuous(state: FamilyState, rows: pl.DataFrame) -> pl.DataFrame:
-    """Flag registers that went down against the reading before, for readings that arrive in order."""
-    if not state.registers:
+def _in_sequence(state: FamilyState, rows: pl.DataFrame) -> pl.DataFrame:
+    """Test readings that arrive in order against those before them."""
+    told = rows.select(
+        told=(pl.col("status") != DUPLICATE) & (pl.col("observed_at") >= pl.col("_mark")).fill_null(value=True)
+    )["told"]
+    fell = _fallen(state, rows, told)
+    rows, bits = state.memory.tests(rows, told)
+    if bits is None and fell is None:
         return rows
+    fresh = (rows["status"] == STORED) & ~rows["_late"]
+    if fell is not None:
+        down = fell.cast(pl.Int32) * int(Test.MONOTONIC)
+        bits = down if bits is None else bits | down
+    tests = rows["quality_tests"] | (bits * fresh.cast(pl.Int32))
+    rows = rows.with_columns(tests.alias("quality_tests"))
+    return rows.with_columns(flag(pl.col("quality_tests")).alias("quality"))
+
+
+def _fallen(state: FamilyState, rows: pl.DataFrame, told: pl.Series) -> pl.Series | None:
+    """Registers that went down against the reading before; None where none did."""
     row = pl.int_range(pl.len())
     begins = pl.when((pl.col("_series") != pl.col("_series").shift(1)).fill_null(value=True)).then(row).forward_fill()
-    told = (pl.col("status") != DUPLICATE) & (pl.col("observed_at") >= pl.col("_mark")).fill_null(value=True)
-    fresh = (pl.col("status") == STORED) & ~pl.col("_late")
     down = []
     for name in state.registers:
         if rows[name].null_count() == rows.height:
@@ -185,9 +199,5 @@ def _continuous(state: FamilyState, rows: pl.DataFrame) -> pl.DataFrame:
         before = pl.when(told & value.is_not_null()).then(row).forward_fill().shift(1)
         known = pl.when(before >= begins).then(value.gather(before)).otherwise(f"_last_{name}")
         down.append((value < known).fill_null(value=False))
-    fell = rows.select(fell=fresh & pl.any_horizontal(down))["fell"] if down else None
-    if fell is None or not fell.any():
-        return rows
-    tests = pl.when(fell).then(int(Test.MONOTONIC)).otherwise(0)
-    rows = rows.with_columns((pl.col("quality_tests") | tests).cast(pl.Int32))
-    return rows.with_columns(flag(pl.col("quality_tests")).alias("quality"))
+    fell = rows.select(fell=pl.any_horizontal(down))["fell"] if down else None
+    return fell if fell is not None and fell.any() else None

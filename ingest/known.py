@@ -4,7 +4,7 @@ import polars as pl
 
 from catalog.registry import Device, Registry
 from devices.registry import normal_id
-from schemas.vocabulary import Family
+from schemas.vocabulary import Family, limit_columns
 
 
 class Known:
@@ -32,15 +32,18 @@ class Known:
         return found[numbers]
 
     def _of(self, family: Family) -> pl.DataFrame:
-        """The facts of a family, a device's in the row of its number: looked up without a join."""
-        found = {device.num: device for device in self._devices.values() if device.family == family.name}
-        devices = [found.get(number) for number in range(max(found, default=-1) + 1)]
+        """The facts for a family, a device's in the row of its number: looked up without a join.
+
+        Of every device: by its profile one of another family may feed this one too.
+        """
+        devices = [self.numbers.get(number) for number in range(self.names.len())]
+        limits = {name for device in self.numbers.values() for name in device.factors} & limit_columns(family)
         columns: dict[str, pl.Series] = {
             "device_id": pl.Series([d and d.device_id for d in devices], dtype=pl.String),
             "_commissioned": pl.Series([d and d.commissioned_at for d in devices], dtype=pl.Int64),
             "_calibrated_until": pl.Series([d and _calibrated(d) for d in devices], dtype=pl.Int64),
         }
-        for name in _factors(family):
+        for name in (*_factors(family), *sorted(limits)):
             columns[f"_{name}"] = pl.Series([d and d.factors.get(name) for d in devices], dtype=pl.Float64)
         return pl.DataFrame(columns)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from ingest.judgement import Memory, recent
 from lake.tables import columns
 from schemas.vocabulary import Family
 
@@ -31,6 +32,7 @@ class FamilyState:
         self._of_device = pl.Series("_series", [], pl.UInt32)  # by registry number, where a device is one series
         self._mark = pl.Series("_mark", [], pl.Int64)
         self._last = {name: pl.Series(f"_last_{name}", [], pl.Float64) for name in self.registers}
+        self.memory = Memory(family)  # of what the tests against earlier readings need
 
     def marked(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add _series, _mark and _last_<register> to rows with _device, device_id and keys; their order is kept."""
@@ -49,6 +51,7 @@ class FamilyState:
                 self._last[name] = known.scatter(told["_series"], told[name].cast(pl.Float64))
         newest = self._newest(rows.select("_series", "observed_at"))
         self._mark = self._mark.scatter(newest["_series"], newest["observed_at"])
+        self.memory.learn(rows)
 
     def _newest(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The last row of each series, where it is not older than the mark."""
@@ -70,6 +73,14 @@ class FamilyState:
             ]
             found = scan.group_by(self.by).agg(time.max(), *last).collect()
             self.learn(found.with_columns(self._numbered(found)))
+        if self.memory.watched:
+            self._load_memory(recent(files))
+
+    def _load_memory(self, files: Sequence[Path]) -> None:
+        for start in range(0, len(files), LOAD_FILES):
+            scan = scan_files(self.family, files[start : start + LOAD_FILES])
+            found = scan.group_by(self.by).agg(*self.memory.asked()).collect()
+            self.memory.load(found.with_columns(self._numbered(found)))
 
     def _numbers(self, rows: pl.DataFrame) -> pl.Series:
         """The number of each row's series; those met for the first time get one."""

@@ -57,6 +57,8 @@ class Measure(Strict):
     min: float | None = None
     max: float | None = None
     max_rate_per_h: float | None = None
+    max_step: float | None = None
+    flat_hours: float | None = None
     title: Text
 
     @model_validator(mode="after")
@@ -127,6 +129,13 @@ def families() -> dict[str, Family]:
     names = sorted(f.name for f in (files("schemas") / "families").iterdir() if f.name.endswith(".toml"))
     found = [Family.model_validate(_parsed("families", name)) for name in names]
     return {family.name: family for family in found}
+
+
+def limit_columns(family: Family) -> set[str]:
+    """What the registry may say of one device's own limits: <measure>_min, _max, and _rate where the measure has one."""
+    numbers = [m for m in family.columns if m.type == "float"]
+    rates = {f"{m.name}_rate" for m in numbers if m.max_rate_per_h}
+    return rates | {f"{m.name}_{limit}" for m in numbers for limit in ("min", "max")}
 
 
 def seconds(duration: str) -> int:
