@@ -9,6 +9,9 @@ from ingest.codecs.frames.milesight import Item, cellular, decoder, item
 Items = dict[bytes, Item]
 
 
+_COUNTED = 2**23  # from here on a number of 32 bits leaves out every other pulse
+
+
 def _alarm(code: int) -> object:
     return {0: False, 1: True}.get(code, code)  # a status we do not know stays the number it is
 
@@ -35,8 +38,17 @@ def _depth(cm: int) -> Values:
 
 
 def _water(water_conv: int, pulse_conv: int, water: float) -> Values:
-    """Since firmware 1.3 the counter converts by itself, into a unit that only its owner knows."""
-    return {"water_conv": water_conv / 10, "pulse_conv": pulse_conv / 10, "water": water if isfinite(water) else None}
+    """Since firmware 1.3 the counter converts by itself, into a unit that only its owner knows.
+
+    The pulses it counted follow from its own rule, as long as the number it sends still tells one from the next.
+    """
+    said: Values = {"water_conv": water_conv / 10, "pulse_conv": pulse_conv / 10}
+    said["water"] = water if isfinite(water) else None
+    if isfinite(water) and water >= 0 and water_conv and pulse_conv:
+        pulses = water * pulse_conv / water_conv
+        if pulses < _COUNTED:
+            said["pulse"] = round(pulses)
+    return said
 
 
 def _past(time: int, tenths: int, halves: int, contact: Values) -> Values:

@@ -1,5 +1,6 @@
 """Milesight frames: every item by its bytes, the past with its own time, no guess from a cut or foreign frame."""
 
+import math
 import struct
 
 import pytest
@@ -32,12 +33,12 @@ ITEMS = [
     (DI, "85 00 01 01", {"gpio": 1, "gpio_alarm": True}),
     (DI, "05 c8 d2 04 00 00", {"pulse": 1234}),
     (DI, "05 c8 ff ff ff ff", {"pulse": 4294967295}),
-    (DI, "05 e1 0a 00 64 00 00 00 9a 42", {"water_conv": 1.0, "pulse_conv": 10.0, "water": 77.0}),
+    (DI, "05 e1 0a 00 64 00 00 00 9a 42", {"water_conv": 1.0, "pulse_conv": 10.0, "water": 77.0, "pulse": 770}),
     (DI, "05 e1 0a 00 64 00 00 00 c0 7f", {"water_conv": 1.0, "pulse_conv": 10.0, "water": None}),
     (
         DI,
         "85 e1 0a 00 64 00 00 00 9a 42 03",
-        {"water_conv": 1.0, "pulse_conv": 10.0, "water": 77.0, "water_alarm": 3},
+        {"water_conv": 1.0, "pulse_conv": 10.0, "water": 77.0, "pulse": 770, "water_alarm": 3},
     ),
     (
         DI,
@@ -67,6 +68,7 @@ ITEMS = [
                     "water_conv": 1.0,
                     "pulse_conv": 10.0,
                     "water": 77.0,
+                    "pulse": 770,
                 }
             ]
         },
@@ -82,6 +84,22 @@ def test_an_item_is_read_and_every_cut_of_it_refused(decoder, frame, values):
         cut = decoder(data[:end])
         assert isinstance(cut, Rejected), end
         assert cut.reason is Reason.BAD_FRAME
+
+
+@pytest.mark.parametrize(
+    ("water_conv", "pulse_conv", "water", "pulses"),
+    [
+        (10, 100, 21.9, 219),  # 21.899999618530273 as it is sent
+        (10, 10, 8_388_607.0, 8_388_607),
+        (10, 10, 8_388_608.0, None),
+        (0, 10, 5.0, None),
+        (10, 0, 5.0, None),
+        (10, 10, -1.0, None),
+        (10, 10, math.inf, None),
+    ],
+)
+def test_pulses_follow_from_water_as_long_as_they_can_be_told_apart(water_conv, pulse_conv, water, pulses):
+    assert DI(b"\x05\xe1" + struct.pack("<HHf", water_conv, pulse_conv, water)).get("pulse") == pulses
 
 
 def test_items_stand_one_after_the_other():
