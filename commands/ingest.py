@@ -17,6 +17,7 @@ from ingest.progress import NONE, Facts, Progress, Say
 from ingest.run import Ingestion, stop_on_signals
 from schemas.errors import DravaError
 
+DEPART_IDLE = 5.0  # seconds without a message: nothing is queued any more
 NOT_AGAIN = 3  # exit code: a supervisor must not start it again by itself (RestartPreventExitStatus)
 LOG_SECONDS = 60.0  # between two lines of counters in a log for machines
 
@@ -32,13 +33,19 @@ def ingest(
         float | None, typer.Option(min=0.05, help="End when nothing has come for so many seconds and all is committed.")
     ] = None,
     name: Annotated[str, typer.Option(help="Name of this receiver's journal, where several share a home.")] = "main",
+    depart: Annotated[
+        bool,
+        typer.Option("--depart", help="Unsubscribe, take what the broker still keeps, end the session for ever."),
+    ] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log lines as JSON.")] = False,
 ) -> None:
     """Receive messages over MQTT, journal them, acknowledge, and commit them to the lake. SIGTERM drains and ends."""
-    asyncio.run(_run(context(ctx), until_idle, name, log_json=log_json))
+    if depart and until_idle is None:
+        until_idle = DEPART_IDLE
+    asyncio.run(_run(context(ctx), until_idle, name, depart=depart, log_json=log_json))
 
 
-async def _run(shared: Context, until_idle: float | None, name: str, *, log_json: bool) -> None:
+async def _run(shared: Context, until_idle: float | None, name: str, *, depart: bool, log_json: bool) -> None:
     console = Console(stderr=True)
 
     def say(line: str, *, event: str = "ingest", level: str = "info", facts: Facts = NONE) -> None:
@@ -50,7 +57,7 @@ async def _run(shared: Context, until_idle: float | None, name: str, *, log_json
             console.print(f"{moment} {line}", markup=False, highlight=False, soft_wrap=True)
 
     as_of = shared.as_of.isoformat() if shared.as_of else ""
-    ingestion = Ingestion(shared.home, shared.now, as_of=as_of, say=say, name=name)
+    ingestion = Ingestion(shared.home, shared.now, as_of=as_of, say=say, name=name, depart=depart)
     stop_on_signals(ingestion)
     beside = _beside(ingestion.progress, say, console, log_json=log_json)
     try:

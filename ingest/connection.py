@@ -183,6 +183,8 @@ class Connection(asyncio.Protocol):
             self._connected(packet)
         elif isinstance(packet, mqtt5.SubAckPacket):
             self._subscribed(packet)
+        elif isinstance(packet, mqtt5.UnsubAckPacket):
+            self.session.connected()
         elif isinstance(packet, mqtt5.DisconnectPacket):
             self._reason = f"the broker ended the connection: {packet.reason_code.name.lower()}"
             if packet.reason_code == mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER:
@@ -209,6 +211,9 @@ class Connection(asyncio.Protocol):
         self.session.counters.connects += 1
         self.session.resumed(present=packet.session_present)
         self._check_limits(packet)
+        if self.session.departing:  # nothing more is put into our queue; what is there still comes
+            self.transport.write(mqtt5.UnsubscribePacket(1, self.session.filters).write())
+            return
         # Asked for each time: a broker that lost the session answers "not present", one that kept it does no harm.
         # Retained messages come only with a new subscription, and are marked as such (retain_as_published off).
         self.transport.write(
@@ -269,7 +274,8 @@ class Connection(asyncio.Protocol):
         """
         if self._open:
             self._leaving = True
-            self.transport.write(mqtt5.DisconnectPacket().write())
+            expiry = 0 if self.session.over else None  # None: as asked for at the beginning
+            self.transport.write(mqtt5.DisconnectPacket(session_expiry_interval=expiry).write())
             self.transport.resume_reading()
             await asyncio.wait({self.ended}, timeout=LEAVE_SECONDS)
             self.transport.abort()

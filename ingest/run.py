@@ -47,15 +47,18 @@ class Ingestion:
         as_of: str = "",
         say: Say = silent,
         name: str = "main",
+        depart: bool = False,
     ) -> None:
-        """Nothing is opened before `run`."""
+        """Nothing is opened before `run`. `depart`: take what the broker still keeps, then end the session for ever."""
         self.home = home
         self.clock = clock
         self.as_of = as_of
         self.say = say
         self.name = name
+        self.depart = depart
         self.progress = Progress()
         self.watch = Watch(home, name, clock, say, self.progress)
+        self._departed = False
         self._stop = asyncio.Event()
         self._moved = asyncio.Event()
 
@@ -70,7 +73,7 @@ class Ingestion:
             ended = error
             raise
         finally:
-            self.watch.end(journal.last_row, ended)
+            self.watch.end(journal.last_row, ended, departed=self._departed)
             journal.close()
 
     async def _run(self, journal: Journal, until_idle: float | None) -> Progress:
@@ -79,6 +82,7 @@ class Ingestion:
         receiver = Receiver(journal, self.clock, journalled=wake.up, room=partial(enough, self.home))
         already = journal.messages
         session = self.watch.session(receiver, filters(self.home.settings))
+        session.departing = self.depart
         self._check_start()
 
         def look() -> Progress:
@@ -98,10 +102,12 @@ class Ingestion:
             session.hold()  # journal, acknowledge, then leave: in this order nothing has to come again
             await asyncio.to_thread(receiver.close)
             await asyncio.sleep(0)
+            session.over = self.depart and watching.done() and not self._stop.is_set() and not receiver.trouble
             session.stop()
             watching.cancel()
             await asyncio.gather(running, watching, return_exceptions=True)
             wake.close()
+            self._departed = session.over
             await writer.wait()
             await asyncio.gather(reports, return_exceptions=True)
             look()

@@ -57,6 +57,8 @@ class Session:
         self.counters = Counters()
         self.ready = asyncio.Event()  # once subscribed
         self.subscribed = False  # now
+        self.departing = False  # unsubscribe, and take what is still queued
+        self.over = False  # the good-bye ends the session for ever
         self.fatal: DravaError | None = None  # why trying again is in vain
         self.note: Callable[[str], None] = self.counters.notes.append
         self.forgotten: Callable[[], None] = lambda: self.note("the broker has forgotten our session")

@@ -54,6 +54,7 @@ class Standing(msgspec.Struct):
     seen: int | None = None  # with the broker, and acknowledging
     drained: int | None = None  # all that was journalled was in the lake
     whole: bool = True  # it ended so
+    departed: bool = False  # its session was ended for ever
     per_hour: int = 0  # messages in the busiest hour
     refusing: str = ""  # why nothing is acknowledged
     trouble: str = ""  # why the lake takes nothing

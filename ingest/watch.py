@@ -37,7 +37,8 @@ class Watch:
         broker = self.home.settings.broker
         journal = receiver.journal
         default = f"drava-{self.home.settings.municipality}-{journal.uuid[:12]}"
-        known = self.standing.seen is not None or journal.messages > 0
+        known = not self.standing.departed and (self.standing.seen is not None or journal.messages > 0)
+        self.standing.departed = False
         gaps = self.standing.introduce(broker.client_id, default, journal.uuid, clock.micros(self.now()))
         for gap in gaps:
             self._lost(gap)
@@ -80,8 +81,9 @@ class Watch:
             self.save()
         self._tell("lake", trouble, "the lake takes messages again")
 
-    def end(self, last_row: int, error: DravaError | None) -> None:
-        """Write down how we stand at the end, and what ended us."""
+    def end(self, last_row: int, error: DravaError | None, *, departed: bool) -> None:
+        """Write down how we stand at the end, and what ended us. `departed`: the session at the broker is over."""
+        self.standing.departed = departed
         self.standing.ended = error.what if error else ""
         self.standing.refusing, self.standing.trouble = self.progress.refusing, self.progress.trouble
         self.standing.whole = self.progress.row == last_row

@@ -102,12 +102,18 @@ def test_poison_over_the_wire_is_held_and_stops_nobody(tmp_path, broker):
             thrown_out(broker.port, packet)
             publish(broker.port, [good.pop(0)])
         bad = [(topic("m1"), payload) for payload, _ in BYTES.values()] + [(where, b"1") for where in [*ODD, LONGEST]]
-        publish(broker.port, [message for pair in zip_longest(bad, good) for message in pair if message])
-        wait_for(lambda: town.committed() == len(BYTES) + 10)
+        clocks = [NOW.replace(year=1970), NOW.replace(year=2105), NOW + HOUR, NOW - HOUR]
+        wrong = [(topic(f"m{n}"), {"time": z(told), "volume_total_m3": 1}) for n, told in enumerate(clocks, 3)]
+        publish(broker.port, [message for row in zip_longest(bad, good, wrong) for message in row if message])
+        wait_for(lambda: town.committed() == len(BYTES) + 10 + len(clocks))
         assert service.end() == 0
         assert service.said[-1]["connects"] == 1
     held = dict(town.sql("SELECT payload, reason FROM quarantine WHERE topic = 'ptuj/water_meter/m1/telemetry'"))
     assert held == {payload: reason for payload, reason in BYTES.values()}  # noqa: C416 - says what is what
     assert {topic for (topic,) in town.sql("SELECT topic FROM quarantine")} == {where for where, _ in bad}
+    placed = town.sql(
+        "SELECT observed_at, time_source, quality FROM water_meter WHERE device_id <> 'm2' ORDER BY device_id"
+    )
+    assert placed == [(NOW, "broker", 3)] * 3 + [(NOW - HOUR, "device", 1)], "an hour behind may be a late message"
     town.check_balance()
     assert set(tmp_path.iterdir()) == around

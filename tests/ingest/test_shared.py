@@ -1,8 +1,9 @@
 """Two receivers on one broker and one home, through a shared subscription: every message once, by one of them."""
 
+import asyncio
 import threading
 
-from tests.ingest.mqttside import publish
+from tests.ingest.mqttside import publish, session
 from tests.ingest.town import CLIENT, Town, readings, wait_for
 
 MESSAGES = 6000
@@ -31,3 +32,22 @@ def test_two_receivers_under_load_one_of_them_killed_exactly_once(tmp_path, brok
     assert len(town.sql("SELECT DISTINCT message_id >> 44 FROM raw_messages")) == 2
     town.check_balance(*NAMES)
     assert len({service.standing(town).client_id for service in (one, two)}) == 2
+
+
+def test_a_receiver_that_departs_takes_its_queue_along_and_leaves_nothing(tmp_path, broker):
+    """Unsubscribed first, so that the others get the rest; then drained; then its session ends for ever."""
+    town = Town(tmp_path / "home", broker.url, more="[ingest]\nflush_seconds = 0.2\n")
+    town.subscribe()
+    publish(broker.port, readings(500))
+    code, said = town.run(idle="0.3", depart=True)
+    assert code == 0, said
+    publish(broker.port, readings(100, first=500))  # to nobody
+    town.check(500)
+
+    async def present():
+        async with session(broker.url, town.home.path, CLIENT) as found:
+            return found.counters.received
+
+    assert asyncio.run(present()) == 0
+    code, said = town.run(idle="0.05")
+    assert "may be lost" not in said, "it left on purpose"

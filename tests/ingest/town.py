@@ -45,8 +45,9 @@ class Town:
         before = ["--as-of", as_of] if as_of else []
         return [sys.executable, "-m", "drava", "--home", str(self.home.path), *before, *words]
 
-    def start(self, *, kill_at="", idle=IDLE, as_of="", name="main", env=NEITHER):
+    def start(self, *, kill_at="", idle=IDLE, as_of="", name="main", depart=False, env=NEITHER):
         words = ["ingest", "--log-json", "--name", name, *(["--until-idle", idle] if idle else [])]
+        words += ["--depart"] if depart else []
         more = {"DRAVA_TEST_KILL_AT": kill_at} if kill_at else {}
         return subprocess.Popen(
             self.command(*words, as_of=as_of), cwd=ROOT, env=os.environ | env | more, stderr=subprocess.PIPE, text=True
