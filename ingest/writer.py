@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from catalog import plans
 from catalog import registry as registry_tables
+from catalog.events import Event
 from catalog.store import Store
 from devices.profiles import in_force, stamp
 from ingest import balance
@@ -19,6 +20,7 @@ from ingest.identity import DUPLICATE, STORED, judge
 from ingest.journal import Reader, Row
 from ingest.known import Known
 from ingest.normalise import DAY_US, Normalised, normalise
+from ingest.notice import Notice
 from ingest.route import Router
 from ingest.state import FamilyState
 from lake.commit import Days, Lake
@@ -41,6 +43,7 @@ class Work:
     revised: list[tuple[str, str]] = field(default_factory=list)
     dirty: list[tuple[str, str, str]] = field(default_factory=list)
     learnt: dict[str, pl.DataFrame] = field(default_factory=dict)
+    noticed: set[Event] = field(default_factory=set)  # of the shape of the data, for the first time
     counts: dict[str, int] = field(default_factory=dict)  # by column of the sheets, and by reason of quarantine
 
     @property
@@ -58,6 +61,7 @@ class Writer:
         self.store = store
         self.lake = lake
         self.clock = clock
+        self._notice = Notice(store)
         self._router: Router | None = None
         self._profiled = stamp(home.profiles)  # the state of the city's own profiles that the router knows
         self._untold: dict[str, dict[str, int]] = {}  # counts of a commit under way, by journal
@@ -98,6 +102,7 @@ class Writer:
     def publish(self, kind: str, work: Work, positions: Mapping[str, tuple[int, int]]) -> None:
         """Commit decided work and remember what it means for the next."""
         snapshot = self.lake.commit(kind, work.tables, positions=positions, revised=work.revised, dirty=work.dirty)
+        self._notice.write(work.noticed, micros(self.clock()))
         for name, rows in work.learnt.items():
             self._states[name].learn(rows)
             self._states[name].version = snapshot.versions[name]
@@ -115,6 +120,7 @@ class Writer:
         """Decide what becomes of messages. Call inside `lake.exclusive`; nothing is changed here."""
         batch = decode(table, self.router())
         work, readings = self.readings(batch)
+        work.noticed = self._notice.new(batch)
         sheet = balance.sheet(batch, batch.refused, readings, self.router().known.names)
         work.tables["balance"] = by_day(sheet, BALANCE)
         if batch.refused:
