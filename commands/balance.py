@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.context import PROBLEM, Context, Json, context, show_json, show_rows
-from ingest.reconcile import COUNTS, Moment, Reckoning, moment, reckon
+from ingest.reconcile import COUNTED_DAYS, COUNTS, Moment, Reckoning, moment, reckon
 from lake.commit import Lake
 from lake.snapshot import find
 from lake.tables import MESSAGE_COUNTS, READING_COUNTS
@@ -31,6 +31,7 @@ TITLES: dict[str, tuple[str, str]] = {  # en, sl
     "readings_quarantined": ("quarantined", "v karanteni"),
     "too_old": ("too old", "prestari"),
 }
+MISSING = {"day": TITLES["day"], "device_id": TITLES["device_id"], "missing": ("missing", "manjka")}
 SHEETS = (
     (MESSAGE_COUNTS, "Messages", "Sporočila"),
     (READING_COUNTS, "Readings", "Odčitki"),
@@ -91,6 +92,7 @@ def _document(found: Reckoning) -> dict[str, Any]:
         "total": found.total,
         "rows": found.rows,
         "wrong": found.wrong,
+        "missing": found.missing,
         "checks": [
             {"name": c.name, "what": c.what.en, "left": c.left, "right": c.right, "agrees": c.agrees}
             for c in found.checks
@@ -116,9 +118,25 @@ def _show(found: Reckoning, lang: Lang, *, detailed: bool) -> None:
         typer.echo(
             f"{mark} {check.what.to(lang)}: {check.left:,} {sign} {check.right:,}{_by(check.left - check.right, at)}"
         )
+    _show_missing(found, at, detailed=detailed)
     if found.wrong:
         typer.echo(("Rows that do not add up:", "Vrstice, ki se ne izidejo:")[at])
         show_rows(found.wrong, as_json=False)
+
+
+def _show_missing(found: Reckoning, at: int, *, detailed: bool) -> None:
+    """Frames that never came are on no sheet: only the next frame's counter tells."""
+    count = sum(row["missing"] for row in found.missing)
+    devices = len({row["device_id"] for row in found.missing})
+    what = (
+        f"frames missing by their counters, at least: {count:,} of {devices:,} devices",
+        f"okvirji, ki po števcih manjkajo, najmanj: {count:,}, naprav: {devices:,}",
+    )[at]
+    span = "" if detailed else (f" (last {COUNTED_DAYS} days)", f" (zadnjih {COUNTED_DAYS} dni)")[at]
+    typer.echo(f"{'!' if count else '✓'} {what}{span}")
+    if detailed and count:
+        columns = {name: MISSING[name][at] for name in MISSING}
+        show_rows([{title: row[name] for name, title in columns.items()} for row in found.missing], as_json=False)
 
 
 def _by(difference: int, at: int) -> str:

@@ -114,7 +114,7 @@ TEXTS = {
         "steps": "Then, as root at our own broker:",
         "rights": "Where it has an ACL, let Drava read them, in /etc/mosquitto/drava.acl below `user drava-{town}`:",
         "kept": "From the bridge on nothing is lost: with Drava away, Mosquitto queues it and keeps it over a restart.",
-        "missing": "Frames that did not come are counted by their counters: drava balance, and `missing` in SQL.",
+        "missing": "Frames that did not come are told by their counters: drava balance, and missing_frames() in SQL.",
     },
     "sl": {
         "granted": "dovoljeno: {filter} s QoS {qos}",
@@ -125,7 +125,7 @@ TEXTS = {
         "steps": "Nato kot root pri lastnem posredniku:",
         "rights": "Kjer ima ACL, dovolite Dravi branje, v /etc/mosquitto/drava.acl pod `user drava-{town}`:",
         "kept": "Od mostu naprej se nič ne izgubi: ko Drave ni, Mosquitto čaka z njimi, tudi čez ponovni zagon.",
-        "missing": "Okvirje, ki niso prišli, pokažejo njihovi števci: drava balance in `missing` v SQL.",
+        "missing": "Okvirje, ki niso prišli, pokažejo njihovi števci: drava balance in missing_frames() v SQL.",
     },
 }
 

@@ -1,7 +1,7 @@
 """The two sheets against everything that counts as well: rows, held messages, raw messages, the journals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -9,12 +9,13 @@ from catalog import plans
 from catalog.store import Store
 from lake.commit import Lake
 from lake.describe import holding
-from lake.query import open_found
+from lake.query import FRAMES, open_found
 from lake.snapshot import Snapshot, find
 from lake.tables import MESSAGE_COUNTS, READING_COUNTS
 from schemas.settings import Home
 from schemas.vocabulary import Text, families
 
+COUNTED_DAYS = 31
 COUNTS = (*MESSAGE_COUNTS, *READING_COUNTS)
 
 
@@ -49,6 +50,7 @@ class Reckoning:
     total: dict[str, int]
     wrong: list[dict[str, Any]]  # rows of the whole balance that do not add up
     checks: list[Difference]
+    missing: list[dict[str, Any]] = field(default_factory=list)  # day, device_id, missing: frames by their counters
     busiest_day: int = 0  # most messages that came over MQTT on one day, of the days whose raw messages are kept
 
     @property
@@ -72,7 +74,7 @@ def reckon(
     device: str | None = None,
 ) -> Reckoning:
     """Add up the balance of a snapshot and check it against the tables. `day` (UTC) and `device` choose `rows`."""
-    wanted = ["balance", "quarantine", "raw_messages"]
+    wanted = ["balance", "quarantine", "raw_messages", FRAMES]
     with open_found(home.path, state.snapshot, settings=home.settings, tables=wanted, limited=False) as lake:
 
         def ask(query: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -90,9 +92,19 @@ def reckon(
         wrong = ask(f"SELECT * FROM balance WHERE {_sum(MESSAGE_COUNTS)} OR {_sum(READING_COUNTS)} ORDER BY day")
         held = ask("SELECT CAST(coalesce(sum(count), 0) AS BIGINT) AS held FROM quarantine")[0]["held"]
         raw = _raw(ask, home, now)
+        missing = ask(
+            f"SELECT day, device_id, missing FROM {FRAMES}(?, ?) WHERE missing > 0 AND (? IS NULL OR device_id = ?) "
+            "ORDER BY ALL",
+            [*_span(day, now), device, device],
+        )
         # what was imported has no QoS
         busiest = ask("SELECT coalesce(max(n), 0) AS n FROM (SELECT count(qos) AS n FROM raw_messages GROUP BY day)")
-    return Reckoning(rows, total, wrong, _checks(home, state, total, held, raw), int(busiest[0]["n"]))
+    return Reckoning(rows, total, wrong, _checks(home, state, total, held, raw), missing, int(busiest[0]["n"]))
+
+
+def _span(day: date | None, now: datetime) -> tuple[date, date]:
+    """The days whose frame counters are looked at: one, or the last 31."""
+    return (day, day) if day else (now.date() - timedelta(days=COUNTED_DAYS - 1), now.date() + timedelta(days=1))
 
 
 def _sum(counts: Sequence[str]) -> str:

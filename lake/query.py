@@ -25,6 +25,7 @@ _OWN: dict[str, Callable[[str], str]] = {
     "balance": relations.balance,
     "indicator_values": relations.indicator_values,
 }
+FRAMES = "missing_frames"  # a macro over all families and the balance
 
 
 def open_snapshot(
@@ -96,11 +97,17 @@ class _Views:
         for name in SMALL:
             if name in names:
                 self._small(name)
-        if "datasets" in names:
-            self._view("datasets", relations.described())
+        self._over_all(names)
         for text in _scripts(wanted):
             self.connection.execute(text)
         return self.seen
+
+    def _over_all(self, names: Collection[str]) -> None:
+        if "datasets" in names:
+            self._view("datasets", relations.described())
+        if FRAMES in names:
+            text = relations.missing_frames(families())
+            self.connection.execute(f"CREATE MACRO {FRAMES}(since, until) AS TABLE {text}")
 
     def _view(self, name: str, query: str) -> None:
         self.connection.execute(f"CREATE VIEW {quote(name)} AS {query}")
@@ -138,7 +145,7 @@ class _Views:
 
 
 def _base() -> list[str]:
-    return [*tables(), "observations", "datasets", *SMALL]
+    return [*tables(), "observations", "datasets", FRAMES, *SMALL]
 
 
 @cache
@@ -173,7 +180,9 @@ def needed(wanted: Collection[str]) -> set[str]:
     names = set(wanted)
     for text in _scripts(wanted):
         names |= _words(text)
-    return names | set(families()) if "observations" in names else names
+    if FRAMES in names:
+        names.add("balance")
+    return names | set(families()) if names & {"observations", FRAMES} else names
 
 
 def mentioned(query: str) -> set[str] | None:

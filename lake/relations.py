@@ -23,6 +23,8 @@ _SQL_TYPES = {
     "decimal128(18, 6)": "DECIMAL(18,6)",
 }
 
+FURTHEST_LEAP = 16_384  # MAX_FCNT_GAP of LoRaWAN: a network server takes a larger step for a new session
+
 Columns = dict[str, str]  # name -> SQL type, in order
 
 # Small tables of the catalogue, published as one Parquet file each.
@@ -182,6 +184,32 @@ def balance(rows: str) -> str:
     sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in MESSAGE_COUNTS + READING_COUNTS)
     keys = ", ".join(name for name in BALANCE.names if name not in MESSAGE_COUNTS + READING_COUNTS)
     return f"SELECT day, {keys}, {sums} FROM ({rows}) GROUP BY day, {keys}"
+
+
+def missing_frames(names: Iterable[str]) -> str:
+    """The macro `missing_frames(since, until)`: counters that devices passed over, by day (UTC) and device.
+
+    A counter that falls, or leaps further than a network server accepts, begins anew. Messages that came and are no
+    readings (device information, quarantine) bear counters, too, which no table has: so `missing` is what is missing
+    at least. A late frame closes its gap.
+    """
+    frames = " UNION ALL ".join(
+        f"SELECT device_id, max(observed_at) AS sent, any_value(seq) AS seq FROM {quote(name)} WHERE seq IS NOT NULL "
+        "AND day BETWEEN CAST(since AS DATE) - 1 AND CAST(until AS DATE) GROUP BY device_id, message_id"
+        for name in names
+    )
+    skipped = f"CASE WHEN seq - before BETWEEN 2 AND {FURTHEST_LEAP} THEN seq - before - 1 ELSE 0 END"
+    return (
+        "SELECT found.day, found.device_id, frames, skipped, coalesce(others, 0) AS others, "
+        "greatest(skipped - coalesce(others, 0), 0) AS missing FROM ("
+        f"SELECT day, device_id, count(*) AS frames, CAST(sum({skipped}) AS BIGINT) AS skipped FROM ("
+        "SELECT device_id, CAST(sent AS DATE) AS day, seq, "
+        f"lag(seq) OVER (PARTITION BY device_id ORDER BY sent, seq) AS before FROM ({frames})"
+        ") WHERE day >= CAST(since AS DATE) GROUP BY day, device_id) AS found LEFT JOIN ("
+        "SELECT day, device_id, CAST(sum(housekeeping + quarantined) AS BIGINT) AS others FROM balance "
+        "WHERE day BETWEEN CAST(since AS DATE) AND CAST(until AS DATE) GROUP BY day, device_id"
+        ") AS came ON came.day = found.day AND came.device_id = found.device_id"
+    )
 
 
 def indicator_values(rows: str) -> str:
