@@ -10,22 +10,18 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from ingest_load import FAMILIES, messages
-from stage import ROOT, drava, ingesting, subscribe_first
+from backlog import TOPIC, drained, peer, served, timed, waiting
+from stage import ROOT
 from stages import costs
 
-import drava as library
 from commands.demo.broker import Broker, running
-from devices.publish import publish
 
-TOPIC = "ptuj/+/+/telemetry"
 USUAL = 50_000  # messages for the usual stack: enough for its rate, which does not depend on the backlog
 
 
@@ -42,52 +38,20 @@ def fsync_ms(folder: Path) -> float:
     return statistics.median(times) * 1000
 
 
-def peer(broker: Broker, count: int) -> list[str]:
-    words = ["mosquitto_sub", "-V", "5", "-h", "127.0.0.1", "-p", str(broker.port), "-q", "1", "-c", "-i", "peer"]
-    return [*words, "-x", "3600", "-t", TOPIC, *(["-C", str(count)] if count else ["-E"])]
-
-
 def usual(broker: Broker, count: int, folder: Path) -> list[str]:
     script = str(ROOT / "bench" / "usual_stack.py")
     return [sys.executable, script, "127.0.0.1", str(broker.port), "usual", TOPIC, str(count), str(folder)]
 
 
-def timed(command: list[str]) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
-
-
-def ours(home: Path, count: int) -> tuple[float, float, list[float]]:
-    """Seconds from the first message received to all of them visible; peak memory in MB, together and each."""
-    began = time.time_ns() // 1000
-    os.environ["DRAVA_INGEST__FLUSH_SECONDS"] = "0.5"  # the last, smaller batch must not wait for more to come
-    with ingesting(home, "--until-idle", "2") as (process, gauge):
-        process.wait()
-    peak, single = gauge.stop()
-    lake = library.connect(home)
-    ask = "SELECT epoch_us(min(received_at)), count(*) FROM raw_messages WHERE received_at > make_timestamptz(?)"
-    ((first, rows),) = lake.execute(ask, [began]).fetchall()
-    assert rows == count, (rows, count)
-    return (home / "published" / "current.json").stat().st_mtime_ns / 1e9 - first / 1e6, peak, single
-
-
 def once(asked: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place, running(Path(place) / "broker") as broker:
-        home, files = Path(place) / "home", Path(place) / "usual"
+        home, files = served(Path(place), broker, asked.devices), Path(place) / "usual"
         files.mkdir()
-        drava(home, "init", str(home), "--municipality", "ptuj", "--broker", broker.url, "--lang", "en")
-        rows = [f"bench-{n:06d},{list(FAMILIES)[n % 6]},t{n},2020-01-01" for n in range(asked.devices)]
-        (Path(place) / "d.csv").write_text("\n".join(["device_id,family,thing_id,valid_from", *rows]) + "\n")
-        drava(home, "devices", "import", str(Path(place) / "d.csv"))
-        subscribe_first(home)
-        publish(messages(1, 1, 1), url=broker.url, client_id="bench")
-        drava(home, "ingest", "--until-idle", "0.5")  # a home in service, and its session at the broker
         timed(peer(broker, 0))
         timed(usual(broker, 0, files))
-        publish(messages(asked.messages, asked.devices, asked.days), url=broker.url, client_id="bench")
+        waiting(broker, asked.messages, asked.devices, asked.days)
         sub = timed(peer(broker, asked.messages))
-        mine, peak, single = ours(home, asked.messages)
+        mine, peak, single = drained(home, asked.messages)
         few = min(USUAL, asked.messages)
         slow = timed(usual(broker, few, files))
         rate = asked.messages / mine

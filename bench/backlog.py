@@ -1,0 +1,60 @@
+"""A backlog of QoS 1 messages that waits for our session: made, and brought into the lake, measured."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from ingest_load import FAMILIES, messages
+from stage import drava, ingesting, subscribe_first
+
+import drava as library
+from commands.demo.broker import Broker
+from devices.publish import publish
+
+TOPIC = "ptuj/+/+/telemetry"
+
+
+def served(place: Path, broker: Broker, devices: int) -> Path:
+    """A home in service with so many devices, and its session at the broker."""
+    home = place / "home"
+    drava(home, "init", str(home), "--municipality", "ptuj", "--broker", broker.url, "--lang", "en")
+    rows = [f"bench-{n:06d},{list(FAMILIES)[n % 6]},t{n},2020-01-01" for n in range(devices)]
+    (place / "d.csv").write_text("\n".join(["device_id,family,thing_id,valid_from", *rows]) + "\n")
+    drava(home, "devices", "import", str(place / "d.csv"))
+    subscribe_first(home)
+    publish(messages(1, 1, 1), url=broker.url, client_id="bench")
+    drava(home, "ingest", "--until-idle", "0.5")
+    return home
+
+
+def waiting(broker: Broker, count: int, devices: int, days: int = 1) -> None:
+    """Publish what shall wait in the sessions there are."""
+    publish(messages(count, devices, days), url=broker.url, client_id="bench")
+
+
+def drained(home: Path, count: int) -> tuple[float, float, list[float]]:
+    """Seconds from the first message received to all of them visible; peak memory in MB, together and each."""
+    began = time.time_ns() // 1000
+    os.environ["DRAVA_INGEST__FLUSH_SECONDS"] = "0.5"  # the last, smaller batch must not wait for more to come
+    with ingesting(home, "--until-idle", "2") as (process, gauge):
+        process.wait()
+    peak, single = gauge.stop()
+    lake = library.connect(home)
+    ask = "SELECT epoch_us(min(received_at)), count(*) FROM raw_messages WHERE received_at > make_timestamptz(?)"
+    ((first, rows),) = lake.execute(ask, [began]).fetchall()
+    assert rows == count, (rows, count)
+    return (home / "published" / "current.json").stat().st_mtime_ns / 1e9 - first / 1e6, peak, single
+
+
+def peer(broker: Broker, count: int) -> list[str]:
+    """mosquitto_sub with a session of its own; 0: only make the session."""
+    words = ["mosquitto_sub", "-V", "5", "-h", "127.0.0.1", "-p", str(broker.port), "-q", "1", "-c", "-i", "peer"]
+    return [*words, "-x", "3600", "-t", TOPIC, *(["-C", str(count)] if count else ["-E"])]
+
+
+def timed(command: list[str]) -> float:
+    """Seconds that a command takes."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
