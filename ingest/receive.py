@@ -34,13 +34,18 @@ class Receiver:
         *,
         journalled: Callable[[], None],
         room: Callable[[], bool] = lambda: True,
+        edge: Callable[[list[Message]], list[Message]] = list,
     ) -> None:
-        """`journalled` is called (in the thread) after each group commit; `room` says whether the disk has space."""
+        """`journalled` is called (in the thread) after each group commit; `room` says whether the disk has space.
+
+        `edge` takes out of messages what must not be kept.
+        """
         self.journal = journal
         self.trouble = ""  # why nothing is acknowledged, where that is so
         self._clock = clock
         self._journalled = journalled
         self._room = room
+        self._edge = edge
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[int, Delivery]] = []
         self._count = 0  # of messages waiting
@@ -112,7 +117,7 @@ class Receiver:
 
     def _write(self, group: list[tuple[int, Delivery]]) -> bool:
         """Journal a group, however long the disk refuses it. False when told to end first: nothing is acknowledged."""
-        rows = _rows(group)
+        rows = _rows(group, self._edge)
         while not self._append(rows):
             with self._wake:
                 if self._wake.wait_for(lambda: self._ending, RETRY_SECONDS):
@@ -141,12 +146,14 @@ def _acknowledge(deliveries: list[Delivery]) -> None:
     reached("acknowledged")
 
 
-def _rows(group: list[tuple[int, Delivery]]) -> list[tuple[pa.RecordBatch, int]]:
+def _rows(
+    group: list[tuple[int, Delivery]], edge: Callable[[list[Message]], list[Message]]
+) -> list[tuple[pa.RecordBatch, int]]:
     """Pack deliveries into journal rows of at most ROW_MESSAGES messages."""
     messages: list[Message] = []
     times: list[int] = []
     for received_at, delivery in group:
-        messages += delivery.messages
+        messages += edge(delivery.messages)
         times += [received_at] * len(delivery.messages)
     rows = []
     for start in range(0, len(messages), ROW_MESSAGES):

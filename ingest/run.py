@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.collect import rare_collections
+from ingest.edge import Edge
 from ingest.journal import Journal
 from ingest.progress import Progress, Say, silent
 from ingest.receive import Receiver
@@ -79,7 +80,9 @@ class Ingestion:
     async def _run(self, journal: Journal, until_idle: float | None) -> Progress:
         writer = await self._start_writer(journal)
         wake = _Wake(writer)
-        receiver = Receiver(journal, self.clock, journalled=wake.up, room=partial(enough, self.home))
+        receiver = Receiver(
+            journal, self.clock, journalled=wake.up, room=partial(enough, self.home), edge=Edge.of(self.home)
+        )
         already = journal.messages
         session = self.watch.session(receiver, filters(self.home.settings))
         session.departing = self.depart

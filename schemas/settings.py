@@ -86,6 +86,13 @@ class Route(Section):
     fields: dict[str, str | RouteField] = {}
 
 
+class Drop(Section):
+    """Fields of messages on topics that match `filter` are taken out before anything is stored."""
+
+    filter: Annotated[str, AfterValidator(_filter)]
+    fields: Annotated[list[str], Field(min_length=1)]
+
+
 class Ingest(Section):
     """How messages become commits."""
 
@@ -159,6 +166,7 @@ class Settings(BaseSettings):
     lon: Annotated[float, Field(ge=-180, le=180)] = 15.87
     broker: Broker = Broker()
     route: list[Route] = []
+    drop: list[Drop] = []
     ingest: Ingest = Ingest()
     metrics: Metrics = Metrics()
     query: Query = Query()
