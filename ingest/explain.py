@@ -156,6 +156,8 @@ class Walk:
         facts = pl.DataFrame(batch.messages.select(["received_at", "retain", "duplicate", "message_id"]))
         limits = self.settings.ingest
         for name, rows in batch.rows.items():
+            if not rows.records:
+                continue
             made = normalise(
                 rows.family,
                 rows.frame(),

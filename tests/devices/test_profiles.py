@@ -2,7 +2,7 @@
 
 import pytest
 
-from devices.profiles import by_model, load, profiles
+from devices.profiles import brought, by_model, in_force, load, profiles, read, stamp
 from ingest.codecs.frames import DECODERS
 from ingest.example import differences
 from schemas.errors import DravaError
@@ -116,3 +116,43 @@ def test_a_mistake_is_named_with_file_key_and_remedy(mistake, old, new, said):
 def test_examples_of_both_kinds_are_asked_for(mistake):
     rejected = GOOD[GOOD.rindex("[[example]]") :]
     assert "one that is rejected" in mistake(rejected, "")
+
+
+def test_all_mistakes_of_a_file_are_told_each_with_its_line():
+    text = GOOD.replace('unit = "cm"', 'unit = "kPa"').replace('column = "lid_open"', 'column = "lid"')
+    text = text.replace("[recognise]", "colour = 1\n[recognise]").replace('rejected = "no_measure"', "rejected = 7")
+    found = read("acme_bin.toml", text)
+    told = {mistake.line: mistake.what for mistake in found}
+    lines = text.splitlines()
+    assert [lines[line - 1].split("=")[0].strip() for line in sorted(told)] == ["colour", "rejected"]
+    fixed = text.replace("colour = 1\n", "").replace("rejected = 7", 'rejected = "no_measure"')
+    again = read("acme_bin.toml", fixed)
+    assert [fixed.splitlines()[mistake.line - 1].split("=")[0].strip() for mistake in again] == ["gap", "lid"]
+    assert "kPa" in again[0].what
+    assert "'lid'" in again[1].what
+
+
+@pytest.mark.parametrize("cut", range(0, len(GOOD), 23))
+def test_half_a_file_is_a_mistake_or_a_profile_never_an_error(cut):
+    found = read("acme_bin.toml", GOOD[:cut])
+    assert isinstance(found, list)
+    assert all(1 <= mistake.line <= GOOD[:cut].count("\n") + 1 and mistake.remedy for mistake in found)
+
+
+def test_a_citys_own_profiles_go_before_ours_and_a_broken_one_stops_nothing(tmp_path):
+    assert in_force(tmp_path / "none") is brought()
+    (tmp_path / "acme_bin.toml").write_text(GOOD.replace("Acme Bin 2", "EM310-UDL"), "utf-8")
+    (tmp_path / "other.toml").write_text("id = ", "utf-8")
+    (tmp_path / "notes.txt").write_text("not a profile", "utf-8")
+    before = stamp(tmp_path)
+    found = in_force(tmp_path)
+    assert found.by_model("em310 udl").id == "acme_bin"
+    assert found.by_model("EM400-TLD").id == "milesight_em400_tld"
+    assert list(found.broken) == ["other.toml"]
+    (tmp_path / "second.toml").write_text(
+        GOOD.replace("acme_bin", "second").replace("Acme Bin 2", "EM310-UDL"), "utf-8"
+    )
+    assert stamp(tmp_path) != before
+    again = in_force(tmp_path)
+    assert again.by_model("EM310-UDL").id == "acme_bin"
+    assert "acme_bin" in again.broken["second.toml"]
