@@ -16,6 +16,10 @@ Found = Values | Housekeeping | Rejected
 """An empty object: the device speaks of itself, nothing was measured."""
 
 
+class Broken(Exception):  # noqa: N818 - never leaves its decoder
+    """Why a frame cannot be read, raised where it is found deep inside."""
+
+
 class Decoder(Protocol):
     """From a frame and its port to the device's own fields. Never raises, never looks at a clock."""
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import accumulate, islice
 
-from ingest.codecs.frames.frame import Found, Values, bad
-from ingest.codecs.frames.mbus import Broken, Record, records, stamp
+from ingest.codecs.frames.frame import Broken, Found, Values, bad
+from ingest.codecs.frames.mbus import Record, records, stamp
 from ingest.codecs.record import Housekeeping
 
 _INFO = (

@@ -7,6 +7,8 @@ from math import isfinite
 from struct import unpack
 from typing import NamedTuple
 
+from ingest.codecs.frames.frame import Broken
+
 _FILLER = 0x2F
 _BCD = {0x9: 1, 0xA: 2, 0xB: 3, 0xC: 4, 0xE: 6}
 _SIZES = {0x0: 0, 0x1: 1, 0x2: 2, 0x3: 3, 0x4: 4, 0x5: 4, 0x6: 6, 0x7: 8, 0x8: 0} | _BCD
@@ -40,10 +42,6 @@ _PLAIN = [f"{what}_time_{unit}" for what in ("on", "operating") for unit in ("s"
 _VALUES = {first + n: (name, power + n) for first, count, name, power in _GROUPS for n in range(count)}
 _VALUES |= {0x20 + n: (name, 0) for n, name in enumerate(_PLAIN)}
 _VALUES |= {0x6C: ("date_time", 0), 0x6D: ("date_time", 0), 0x78: ("fabrication_no", 0)}
-
-
-class Broken(Exception):  # noqa: N818 - raised and caught within a decoder
-    """Why a message cannot be read."""
 
 
 class Head(NamedTuple):

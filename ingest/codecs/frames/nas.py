@@ -7,8 +7,8 @@ differently stays with each address, and so do energy and power of several drive
 
 from collections.abc import Iterator
 
-from ingest.codecs.frames.frame import Found, Values, bad, unknown_port
-from ingest.codecs.frames.nas_packet import Broken, packet
+from ingest.codecs.frames.frame import Broken, Found, Values, bad, unknown_port
+from ingest.codecs.frames.nas_packet import packet
 from ingest.codecs.record import Housekeeping
 
 _ABOUT = {49: "settings", 50: "settings", 51: "command", 60: "command", 99: "boot"}

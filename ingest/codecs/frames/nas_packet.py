@@ -5,7 +5,7 @@ from functools import lru_cache
 from math import log10
 from struct import Struct
 
-from ingest.codecs.frames.frame import Values
+from ingest.codecs.frames.frame import Broken, Values
 
 EARLIEST = 1_420_070_400  # 2015: a clock before was never set
 _NONE = 0xFF
@@ -45,10 +45,6 @@ _NOTICES = {0x80: "dig_input_notification", 0x81: "ldr_input_notification"}
 _NOTICES |= {0x85: "light_sensor_notification", 0x86: "location_notification"}
 _RADIO, _DIMMING = Struct("<Bbb"), Struct("<BBBB")
 _LUX = {0x02: "light_sensor__lx", 0x03: "d4i_light_sensor__lx"}
-
-
-class Broken(Exception):  # noqa: N818 - raised and caught within a decoder
-    """Why a packet cannot be read."""
 
 
 class _Bytes:
