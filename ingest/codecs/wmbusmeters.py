@@ -23,6 +23,7 @@ _WATER = {
     "volume_flow_m3h": "flow_m3h",
     "total_backwards_m3": "reverse_volume_m3",
     "total_backward_m3": "reverse_volume_m3",
+    "backflow_m3": "reverse_volume_m3",
     "flow_temperature_c": "water_temp_cel",
     "flow_temperature": "water_temp_cel",
     "external_temperature_c": "ambient_temp_cel",
@@ -30,6 +31,7 @@ _WATER = {
 }
 _HEAT = {
     "total_energy_consumption_kwh": "heat_total_kwh",
+    "total_heating_kwh": "heat_total_kwh",
     "heat_kwh": "heat_total_kwh",
     "total_kwh": "heat_total_kwh",
     "total_cooling_kwh": "cooling_total_kwh",
@@ -59,13 +61,12 @@ _ROOM = {
     "temperature_c": "temp_cel",
     "current_relative_humidity_rh": "rh_pct",
     "relative_humidity_rh": "rh_pct",
+    "humidity_rh": "rh_pct",
+    "co2_ppm": "co2_ppm",
 }
 _MEDIA: dict[str, Mapping[str, str]] = {
     "electricity": _ELECTRICITY,
     "gas": _GAS,
-    "heat": _HEAT,
-    "cooling load": _HEAT,
-    "heat/cooling load": _HEAT,
     "room sensor": _ROOM,
 }
 _FLAGS = {
@@ -123,23 +124,19 @@ def _meter(topic: str, said: Fields) -> str | Rejected:
 
 
 def _reading(said: Fields, media: str) -> tuple[Fields, Fields] | Rejected:
-    """What is a measure, and all else that the meter says."""
+    """What is a measure of ours, or else what is measured as the meter says it; and all else that it says."""
     columns = _columns(media)
-    values: Fields = {}
-    for key, column in columns.items():
-        if key in said:
-            value = _number(said[key])
-            if isinstance(value, Rejected):
-                return Rejected(value.reason, f"{key}: {value.detail}")
-            if value is not None and value != _NOT_AVAILABLE.get(key):
-                values.setdefault(column, value)
+    values = _measures(said, columns)
+    if isinstance(values, Rejected):
+        return values
     if columns is _WATER:
         values |= _alarms(said)
-    if not columns:  # no family of ours: all that is measured, as the meter says it
-        values = {key: value for key, value in said.items() if _UNIT.search(key) and key not in _ASIDE}
+    kept = columns.keys()
     if not values:
+        values = {key: value for key, value in said.items() if _UNIT.search(key) and key not in _ASIDE}
+        kept = values.keys()
+    if not any(value is not None for value in values.values()):
         return Rejected(Reason.NO_MEASURE, f"nothing measured among: {', '.join(said)[:200]}")
-    kept = columns or values
     extra = {
         key: value
         for key, value in said.items()
@@ -148,9 +145,23 @@ def _reading(said: Fields, media: str) -> tuple[Fields, Fields] | Rejected:
     return values, extra
 
 
+def _measures(said: Fields, columns: Mapping[str, str]) -> Fields | Rejected:
+    values: Fields = {}
+    for key, column in columns.items():
+        if key in said:
+            value = _number(said[key])
+            if isinstance(value, Rejected):
+                return Rejected(value.reason, f"{key}: {value.detail}")
+            if value is not None and value != _NOT_AVAILABLE.get(key):
+                values.setdefault(column, value)
+    return values
+
+
 def _columns(media: str) -> Mapping[str, str]:
     if "water" in media:  # cold water, warm water, hot water, water
         return _WATER
+    if "cooling" in media or ("heat" in media and "cost" not in media):  # a cost allocator has no unit
+        return _HEAT
     return _MEDIA.get(media, {})
 
 
@@ -180,7 +191,11 @@ def _number(value: object) -> float | Rejected | None:
             return Rejected(Reason.WRONG_TYPE, f"{text[:40]!r} is no number")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Rejected(Reason.WRONG_TYPE, f"{str(value)[:40]!r} is no number")
-    if not isfinite(value):
+    try:
+        finite = isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        finite = False
+    if not finite:
         return Rejected(Reason.WRONG_TYPE, "the number is not finite")
     return value
 

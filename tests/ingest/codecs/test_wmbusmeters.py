@@ -112,6 +112,18 @@ def test_a_medium_without_a_family_keeps_its_own_names():
     assert found.extra["status"] == "OK"
 
 
+def test_an_alarm_alone_is_a_reading():
+    assert reading(meter="x", status="LEAK").values == {"alarm_leak": True}
+
+
+def test_a_meter_that_says_none_of_our_measures_keeps_its_own_names():
+    assert reading(media="electricity", meter="lansenpu", b_counter=870, status="OK").values == {"b_counter": 870}
+    assert reading(media="water", meter="faw", consumption_1_months_ago_m3=7.5, total_m3=None).values == {
+        "consumption_1_months_ago_m3": 7.5,
+        "total_m3": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
