@@ -1,6 +1,7 @@
 # Drava on Debian or Ubuntu: `make demo` shows it, `make test` proves it. Everything goes into .venv, nothing into the system.
 PYTHON ?= python3
 ARGS ?=
+JOBS ?= 2
 VENV := .venv
 BENCHES ?= ingest kills daiad battledim
 BIN := $(VENV)/bin
@@ -17,8 +18,8 @@ help: ## this list
 demo: $(VENV)/.demo ## a simulated city, live until Ctrl-C; make demo ARGS=--once ends by itself
 	@$(BIN)/drava demo $(ARGS)
 
-test: $(VENV)/.dev mosquitto ## the whole suite, against a real Mosquitto
-	@$(BIN)/python -m pytest -q $(ARGS)
+test: $(VENV)/.dev mosquitto ## the whole suite, against a real Mosquitto; a file's tests stay together
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .
