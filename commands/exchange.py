@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from pydantic import ValidationError
 
 from catalog import imports
 from commands.context import Json, context, show_json, show_rows
@@ -53,18 +52,12 @@ def replace(
         None if calibrated_until is None else time_of(calibrated_until, "--calibrated-until", zone),
     )
     words = f"replace {old} {new} --at {at}"
-    try:
-        counts = imports.change(
-            run.store,
-            "devices replace",
-            lambda book: exchanged(book, what),
-            imports.Author(**author(run, words, why, dry=dry_run)),
-        )
-    except ValidationError as error:
-        found = error.errors(include_url=False)[0]
-        raise DravaError(
-            f"{'.'.join(map(str, found['loc']))}: {found['input']!r} cannot be", "Look at the protocol of the exchange"
-        ) from None
+    counts = imports.change(
+        run.store,
+        "devices replace",
+        lambda book: exchanged(book, what),
+        imports.Author(**author(run, words, why, dry=dry_run)),
+    )
     report(run, counts, dry=dry_run, as_json=as_json)
 
 

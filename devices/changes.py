@@ -127,7 +127,7 @@ def _as_left(book: Book, change: Change) -> bool:
         return bool(book.facts.get((kind, id_), {}).get((name, since)) == change.after)
     if change.entity == "assignments":
         known = book.assignments.get(_assignment_key(change))
-        return (None if known is None else _row(known)) == change.after
+        return bool((None if known is None else _row(known)) == change.after)
     return True  # families follow from their assignments
 
 

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from pydantic import ValidationError
+
+from devices.csvfile import Row
 from devices.merge import Assignment, Book, merge
 from devices.problems import Fault, Problem
 from devices.registry import Registration
+from devices.rows import explain
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,15 +31,24 @@ class Exchange:
 
 def exchanged(book: Book, what: Exchange) -> tuple[Book, list[Problem]]:
     """Exchange a device, or correct an exchange of these two that is registered already, also its time."""
+    try:
+        rows = _rows(book, what)
+    except ValidationError as error:
+        return book, explain(error, Row(0, {}))
+    if rows:
+        return merge(book, rows)
+    moment = _EPOCH + timedelta(microseconds=what.at)
+    detail = {"device": what.old, "time": moment}
+    return book, [Problem(0, "device_id", what.old, Fault.NOT_PLACED, detail)]
+
+
+def _rows(book: Book, what: Exchange) -> list[Registration]:
+    """What the exchange says of both devices; nothing where the old one hung nowhere."""
     known = _exchange(book, what)
     if known is not None:
-        return merge(book, _corrected(book, what, *known))
+        return _corrected(book, what, *known)
     hung = [a for a in book.assignments.values() if a.device_id == what.old and _holds(a, what.at)]
-    if not hung:
-        moment = _EPOCH + timedelta(microseconds=what.at)
-        detail = {"device": what.old, "time": moment}
-        return book, [Problem(0, "device_id", what.old, Fault.NOT_PLACED, detail)]
-    return merge(book, [_closing(book, what, hung[0]), _opening(book, what, hung[0].thing_id)])
+    return [_closing(book, what, hung[0]), _opening(book, what, hung[0].thing_id)] if hung else []
 
 
 def _holds(assignment: Assignment, at: int) -> bool:

@@ -93,7 +93,7 @@ def _row(row: Row, readers: Mapping[str, Reader], model: Callable[..., T]) -> T 
     except ValidationError as error:
         # what follows from a cell that could not be read is not told again
         known = {*faults, "lon"} if "lat" in faults else set(faults)
-        return problems + [problem for problem in _explain(error, row) if problem.column not in known]
+        return problems + [problem for problem in explain(error, row) if problem.column not in known]
     return problems or found
 
 
@@ -103,7 +103,8 @@ def _unread(row: Row, name: str, fault: Fault) -> Problem:
     return Problem(row.line, name, cell, fault, {"readings": " / ".join(f"{value:f}" for value in both)})
 
 
-def _explain(error: ValidationError, row: Row) -> list[Problem]:
+def explain(error: ValidationError, row: Row) -> list[Problem]:
+    """Give what the checks of a row found, by column."""
     problems = []
     for found in error.errors(include_url=False):
         detail = dict(found.get("ctx", {}))
