@@ -72,6 +72,10 @@ REMEDIES: dict[Reason, Text] = {
         en="Check the model in the registry and the device's settings; drava decode shows what a frame holds.",
         sl="Preverite model v registru in nastavitve naprave; drava decode pokaže, kaj je v okvirju.",
     ),
+    Reason.DECODER_FAILED: Text(
+        en="Report it with the payload; after an update of Drava: drava quarantine replay --reason decoder_failed",
+        sl="Napako sporočite z vsebino vred; po posodobitvi: drava quarantine replay --reason decoder_failed",
+    ),
     Reason.IMPOSSIBLE_TIME: Text(
         en="Set the device's clock. If the reading is older than its registration, correct valid_from and replay.",
         sl="Nastavite uro naprave. Če je odčitek starejši od vpisa, popravite valid_from in ponovite branje.",

@@ -4,7 +4,8 @@ One bad message must not touch its neighbours, so each is decoded alone. A plain
 the typed path; every other form takes the general one. Every message ends as decoded, housekeeping or quarantined.
 """
 
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,16 @@ from schemas.reasons import Reason
 from schemas.vocabulary import families
 
 TYPED_AT_ONCE = 1024
+FAULTS = (  # of a codec or a profile's program: they cost their message, never its neighbours
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 WHOLE = -1  # in place of an element's position: the whole message
 
@@ -143,7 +154,10 @@ class _General:
         if source.codec is None:
             self._refuse(number, WHOLE, source.rejected or Rejected(Reason.NO_ROUTE, ""), source)
             return
-        made = source.codec(topic, payload)
+        try:
+            made = source.codec(topic, payload)
+        except FAULTS as error:
+            made = _failed(error)
         if isinstance(made, Rejected):
             self._refuse(number, WHOLE, made, source)
         elif isinstance(made, Housekeeping):
@@ -166,13 +180,16 @@ class _General:
         profile = self.profiles.by_model(device.model) if device.model else None
         if profile is not None and profile.family != device.family:
             profile = None
-        if isinstance(item, Reading):
-            made = [item] if profile is None else spoken(profile, item, self.zone)
-        elif profile is None:
-            self._refuse(number, element, Rejected(Reason.NO_PROFILE, self._unread(device)), source, device)
-            return
-        else:
-            made = of_uplink(profile, item, self.zone)
+        made: Sequence[Reading] | Housekeeping | Rejected
+        try:
+            if isinstance(item, Reading):
+                made = [item] if profile is None else spoken(profile, item, self.zone)
+            elif profile is None:
+                made = Rejected(Reason.NO_PROFILE, self._unread(device))
+            else:
+                made = of_uplink(profile, item, self.zone)
+        except FAULTS as error:
+            made = _failed(error)
         if isinstance(made, Rejected):
             self._refuse(number, element, made, source, device)
         elif isinstance(made, Housekeeping):
@@ -235,6 +252,10 @@ class _General:
         self.batch.refused.append(
             Refusal(number, element, why.reason, why.detail, device or source.device, named, source.gateway)
         )
+
+
+def _failed(error: Exception) -> Rejected:
+    return Rejected(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}"[:200])
 
 
 def with_ids(columns: pa.RecordBatch, first_id: int) -> pa.Table:

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     FOREIGN_GATEWAY = "foreign_gateway"
     NO_PROFILE = "no_profile"
     BAD_FRAME = "bad_frame"
+    DECODER_FAILED = "decoder_failed"
     IMPOSSIBLE_TIME = "impossible_time"
     STALE_RETAINED = "stale_retained"
     TOO_LARGE = "too_large"
@@ -68,6 +69,10 @@ TEXTS: dict[Reason, dict[str, str]] = {
     Reason.BAD_FRAME: {
         "en": "the device's binary frame cannot be decoded",
         "sl": "binarnega okvirja naprave ni mogoče dekodirati",
+    },
+    Reason.DECODER_FAILED: {
+        "en": "our own decoder failed on this message: a fault of the program",
+        "sl": "naš dekodirnik je pri tem sporočilu odpovedal: napaka programa",
     },
     Reason.IMPOSSIBLE_TIME: {
         "en": "history without a time that can be trusted",

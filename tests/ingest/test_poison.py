@@ -195,6 +195,20 @@ def test_1_001_undecodable_messages_then_a_good_one(feed):
     feed.check()
 
 
+@pytest.mark.parametrize("error", [OverflowError("too large"), KeyError("x"), RecursionError(), TypeError()])
+def test_a_codec_that_fails_costs_its_message_alone(feed, monkeypatch, error):
+    """A fault of ours in one decoder must not stop a town: the message waits for the next version."""
+
+    def broken(_topic, _payload):
+        raise error
+
+    monkeypatch.setattr("ingest.codecs.json.decode", broken)
+    monkeypatch.setattr("ingest.codecs.chirpstack.decode", broken)
+    feed.restart()
+    assert one(feed, "application/1/device/0011223344556677/event/up", b"{}") == {"decoder_failed": 1}
+    assert type(error).__name__ in feed.sql("SELECT detail FROM quarantine")[0][0]
+
+
 def test_the_same_poison_again_is_counted_not_kept_twice(feed):
     for _ in range(3):
         one(feed, topic("m1"), b"poison")
