@@ -4,14 +4,16 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from commands.context import plain
-from devices.profiles import by_model, profiles
+from commands.context import Context, plain
+from devices.profiles import Profiles, brought, in_force
 from devices.words import Profile
 from ingest import codecs
 from ingest.codecs.declared import Paths
@@ -23,6 +25,7 @@ from ingest.codecs.vectors import frames
 from ingest.uplink import readings
 from schemas.errors import DravaError
 from schemas.reasons import Reason
+from schemas.settings import Settings
 
 Line = dict[str, object]
 FRAMES = "frames"  # bare frames of the device that --model names
@@ -35,6 +38,7 @@ def add(app: typer.Typer) -> None:
 
 
 def decode(
+    ctx: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Files with one message each; - for standard input.")],
     codec: Annotated[
         str, typer.Option(help="What reads them: chirpstack, tts, json, …; or a device type, for bare frames.")
@@ -45,29 +49,79 @@ def decode(
         list[str] | None, typer.Option(help="Of foreign JSON: device=PATH, time=PATH, MEASURE=PATH (repeatable).")
     ] = None,
 ) -> None:
-    """Print what a codec makes of messages, as JSON Lines: readings, housekeeping, or why it was rejected."""
-    read = _codec(codec, Paths.of(path) if path else None)
+    """Print what a codec makes of messages, as JSON Lines: readings, housekeeping, or why it was rejected.
+
+    With --home its own profiles and its time zone count, too.
+    """
+    run = ctx.find_object(Context)
+    home = run.home if run and run.path else None
+    said = _Interpreter(
+        in_force(home.profiles) if home else brought(),
+        ZoneInfo(home.settings.timezone if home else Settings.model_fields["timezone"].default),
+    )
+    read = said.codec(codec, Paths.of(path) if path else None)
     named = model if codec in codecs.names() or codec == FRAMES else codec
     for file in files:
-        for line in lines(read(topic, _bytes(file)), named):
+        for line in said.lines(read(topic, _bytes(file)), named):
             sys.stdout.write(json.dumps(line, default=plain, ensure_ascii=False) + "\n")
 
 
-def _codec(name: str, paths: Paths | None) -> Codec:
-    if name == FRAMES or _profile(name) is not None or _decoder(name) is not None:
-        return lambda _, payload: frames(payload)
-    if name not in codecs.names():
-        known = ", ".join([*codecs.names(), FRAMES])
-        raise DravaError(f"there is no codec {name!r}", f"Choose one of: {known}; or a device type: {_types()}")
-    return codecs.load(name, paths)
+@dataclass(frozen=True)
+class _Interpreter:
+    """What devices say, by the profiles in force; local clocks are those of `zone`."""
 
+    known: Profiles
+    zone: ZoneInfo
 
-def _types() -> str:
-    return ", ".join(sorted({*profiles(), *DECODERS}))
+    def codec(self, name: str, paths: Paths | None) -> Codec:
+        """A network server's codec, or bare frames where the name is a device type's. Raises DravaError."""
+        if name == FRAMES or self.profile(name) is not None or _decoder(name) is not None:
+            return lambda _, payload: frames(payload)
+        if name not in codecs.names():
+            known = ", ".join([*codecs.names(), FRAMES])
+            types = ", ".join(sorted({*self.known.by_id, *DECODERS}))
+            raise DravaError(f"there is no codec {name!r}", f"Choose one of: {known}; or a device type: {types}")
+        return codecs.load(name, paths)
 
+    def profile(self, name: str) -> Profile | None:
+        """By its id, or by a model that it knows."""
+        return self.known.by_id.get(name) or self.known.by_model(name)
 
-def _profile(name: str) -> Profile | None:
-    return profiles().get(name) or by_model(name)
+    def lines(self, decoded: Decoded | Reading | Uplink, model: str) -> Iterator[Line]:
+        """Turn what a codec gave into lines; uplinks are read by the profile of `model`."""
+        match decoded:
+            case Reading():
+                yield _reading(decoded)
+            case Uplink():
+                yield from self._uplink(decoded, model)
+            case Housekeeping():
+                yield {"housekeeping": decoded.kind, "device": decoded.device or None}
+            case Rejected():
+                yield {"rejected": decoded.reason, "detail": decoded.detail}
+            case _:
+                for record in decoded:
+                    yield from self.lines(record, model)
+
+    def _uplink(self, uplink: Uplink, model: str) -> Iterator[Line]:
+        """By the profile; else the decoder's own fields; else what the network server made of the frame."""
+        wanted = model or uplink.model or ""
+        profile = self.profile(wanted)
+        if profile is not None:
+            for line in self.lines(readings(profile, uplink, self.zone), ""):
+                yield line | {"profile": profile.id}
+            return
+        decoder = _decoder(wanted)
+        found = decoder(uplink.data, uplink.port) if uplink.data and decoder else uplink.object
+        if isinstance(found, Rejected | Housekeeping):
+            yield from self.lines(found, "")
+        elif found:
+            yield from map(_reading, _untold(uplink, found))
+        elif found is not None and decoder:
+            yield {"housekeeping": "device_info", "device": uplink.device or None}
+        elif uplink.data:
+            yield {"rejected": Reason.NO_PROFILE, "detail": _unknown(uplink, wanted)}
+        else:
+            yield {"rejected": Reason.NO_MEASURE, "detail": "the uplink carries neither a frame nor an object"}
 
 
 def _decoder(name: str) -> Decoder | None:
@@ -79,44 +133,6 @@ def _decoder(name: str) -> Decoder | None:
 
 def _letters(name: str) -> str:
     return re.sub(r"[^0-9a-z]", "", name.casefold())
-
-
-def lines(decoded: Decoded | Reading | Uplink, model: str) -> Iterator[Line]:
-    """Turn what a codec gave into lines; uplinks are read by the profile of `model`."""
-    match decoded:
-        case Reading():
-            yield _reading(decoded)
-        case Uplink():
-            yield from _uplink(decoded, model)
-        case Housekeeping():
-            yield {"housekeeping": decoded.kind, "device": decoded.device or None}
-        case Rejected():
-            yield {"rejected": decoded.reason, "detail": decoded.detail}
-        case _:
-            for record in decoded:
-                yield from lines(record, model)
-
-
-def _uplink(uplink: Uplink, model: str) -> Iterator[Line]:
-    """By the profile; else the decoder's own fields; else what the network server made of the frame."""
-    wanted = model or uplink.model or ""
-    profile = _profile(wanted)
-    if profile is not None:
-        for line in lines(readings(profile, uplink), ""):
-            yield line | {"profile": profile.id}
-        return
-    decoder = _decoder(wanted)
-    found = decoder(uplink.data, uplink.port) if uplink.data and decoder else uplink.object
-    if isinstance(found, Rejected | Housekeeping):
-        yield from lines(found, "")
-    elif found:
-        yield from map(_reading, _untold(uplink, found))
-    elif found is not None and decoder:
-        yield {"housekeeping": "device_info", "device": uplink.device or None}
-    elif uplink.data:
-        yield {"rejected": Reason.NO_PROFILE, "detail": _unknown(uplink, wanted)}
-    else:
-        yield {"rejected": Reason.NO_MEASURE, "detail": "the uplink carries neither a frame nor an object"}
 
 
 def _untold(uplink: Uplink, found: dict[str, object]) -> Iterator[Reading]:

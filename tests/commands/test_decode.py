@@ -1,13 +1,16 @@
 """`drava decode`: one JSON object a line for each reading, housekeeping or reason, without a home."""
 
 import json
+from importlib.resources import files
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+import cli
 from commands import decode
 from schemas.errors import DravaError
+from tests.ingest.feeding import make_home
 
 EUI = "24e124fffe00a1b2"
 UPLINK = {
@@ -150,6 +153,18 @@ def test_foreign_json_is_read_by_declared_paths(run):
     assert (line["device"], line["time"], line["values"]) == ("m1", "2026-02-03T04:05:06Z", {"temp_cel": 21.5})
     with pytest.raises(DravaError, match="device"):
         run("--codec", "json", "--path", "time=ts", a=message)
+
+
+def test_with_a_home_its_own_profiles_and_its_zone_count(tmp_path):
+    home = make_home(tmp_path / "home").path
+    (home / "profiles").mkdir()
+    text = (files("devices") / "profiles" / "milesight_em310_udl.toml").read_text()
+    text = text.replace('id = "milesight_em310_udl"', 'id = "our_bins"').replace("EM310-UDL", "OUR-1")
+    (home / "profiles" / "our_bins.toml").write_text(text)
+    (tmp_path / "frame").write_text("03823a01040001")
+    words = ["--home", str(home), "decode", "--codec", "frames", "--model", "our 1", str(tmp_path / "frame")]
+    (line,) = CliRunner().invoke(cli.app, words).stdout.splitlines()
+    assert json.loads(line)["profile"] == "our_bins"
 
 
 def test_own_json_needs_no_model(run):
