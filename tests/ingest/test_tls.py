@@ -23,7 +23,7 @@ from schemas.errors import DravaError
 from schemas.settings import Broker
 from tests.ingest.feeding import topic
 from tests.ingest.mqttside import FILTERS, PATIENCE, Heard, until, within
-from tests.ingest.test_faults import Town, readings
+from tests.ingest.town import Town, readings
 
 ROOT = Path(__file__).parents[2]
 HOST = "localhost"
@@ -153,7 +153,7 @@ def test_everything_that_is_published_comes_over_tls_to_the_lake(place, port, tm
     shutil.copy(place / "ca.crt", town.home.path / "secrets" / "ca.crt")
     with (town.home.path / "drava.toml").open("a") as file:
         file.write('username = "drava-ptuj"\npassword_file = "secrets/password"\nca_file = "secrets/ca.crt"\n')
-    town.subscribe()
+    assert town.run(idle="0.05")[0] == 0  # from now on the broker queues for us
     for user in ("m1", "m2"):
         with device(place, port, user) as sender:
             for where, body in readings(40):
