@@ -71,7 +71,8 @@ def _remove(file: DataFile, change: TableChange) -> dict[str, Any]:
 def put(table: Path, version: int, body: bytes) -> None:
     """Write an entry and sync it and its name. Raises FileExistsError where somebody else's has the number."""
     fresh = table / FOLDER / _FRESH
-    with fresh.open("wb") as file:
+    fresh.unlink(missing_ok=True)  # a crash may have left it as a second name of the last entry: never written into
+    with fresh.open("xb") as file:
         os.fchmod(file.fileno(), 0o640)
         file.write(body)
         file.flush()

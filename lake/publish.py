@@ -88,7 +88,8 @@ class Publisher:
     def _synced(path: Path, body: bytes) -> Path:
         """Write what shall become `path` beside it, and sync it."""
         fresh = _fresh(path)
-        with fresh.open("wb") as file:
+        fresh.unlink(missing_ok=True)  # after a crash a snapshot may have it as its second name: never written into
+        with fresh.open("xb") as file:
             os.fchmod(file.fileno(), 0o640)
             file.write(body)
             file.flush()

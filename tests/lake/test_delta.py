@@ -8,6 +8,7 @@ import pytest
 from deltalake import DeltaTable
 
 from catalog.plans import Plan, TableChange
+from lake import log
 from lake.delta import Delta
 from lake.files import write_parquet
 from lake.log import APP
@@ -110,3 +111,15 @@ def test_a_file_left_by_a_crash_is_replaced_never_written_into(folder):
     added(folder, 1, rows=1)
     assert kept.read_bytes() == before
     assert (folder / first.path).stat().st_mode & 0o222 == 0
+
+
+def test_a_crash_between_the_two_names_of_an_entry_does_not_change_it_later(folder):
+    """The name under which an entry was written may be left over: what comes next must not be written into it."""
+    delta = Delta(folder, SCHEMA)
+    version = apply(delta, 1, added(folder, 1))
+    entry = log.path_of(folder, version)
+    before = entry.read_bytes()
+    os.link(entry, entry.with_name(log._FRESH))  # as a crash leaves it
+    apply(Delta(folder, SCHEMA), 2, added(folder, 2))
+    assert entry.read_bytes() == before
+    assert values(folder) == [1.0, 2.0]
