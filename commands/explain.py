@@ -15,8 +15,9 @@ from schemas.errors import DravaError
 from schemas.settings import Lang
 
 _STEPS: dict[Lang, dict[str, str]] = {
-    "en": {n: n for n in ("route", "codec", "device", "profile", "fields", "lake")},
+    "en": {n: n for n in ("edge", "route", "codec", "device", "profile", "fields", "lake")},
     "sl": {
+        "edge": "rob",
         "route": "pot",
         "codec": "dekodirnik",
         "device": "naprava",

@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from devices.profiles import in_force
+from devices.profiles import Profiles
 from ingest.codecs.record import too_deep
 from ingest.connection import Message
 from ingest.topics import matches
-from schemas.settings import Home
+from schemas.settings import Settings
 
 REMEMBERED = 200_000  # topics; hostile ones must not fill the memory
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -31,13 +31,11 @@ class Edge:
         self._names: dict[str, frozenset[str]] = {}
 
     @classmethod
-    def of(cls, home: Home) -> "Edge":
-        """The rules of a home, as they are now."""
-        settings = home.settings
+    def of(cls, settings: Settings, profiles: Profiles) -> "Edge":
+        """The rules of settings and profiles, as they are now."""
         rules: list[tuple[str, Iterable[str]]] = [(drop.filter, drop.fields) for drop in settings.drop]
         if settings.route:
-            profiles = in_force(home.profiles).by_id.values()
-            names = {path.split(".")[-1] for profile in profiles for path in profile.drop}
+            names = {path.split(".")[-1] for profile in profiles.by_id.values() for path in profile.drop}
             rules += [(route.filter, names) for route in settings.route]
         return cls(rules)
 
@@ -45,9 +43,10 @@ class Edge:
         """The messages without what must not be kept."""
         if not self._rules:
             return messages
-        return [self._clean(message) if self._of(message[0]) else message for message in messages]
+        return [self._clean(message) if self.fields(message[0]) else message for message in messages]
 
-    def _of(self, topic: str) -> frozenset[str]:
+    def fields(self, topic: str) -> frozenset[str]:
+        """What is taken out of messages on this topic, in lower case."""
         found = self._names.get(topic)
         if found is None:
             levels = topic.split("/")
@@ -59,7 +58,7 @@ class Edge:
 
     def _clean(self, message: Message) -> Message:
         topic, payload, qos, retain, duplicate = message
-        cleaned = without(payload, self._of(topic))
+        cleaned = without(payload, self.fields(topic))
         return message if cleaned is payload else (topic, cleaned, qos, retain, duplicate)
 
 

@@ -20,6 +20,7 @@ from devices.words import Profile
 from ingest import codecs
 from ingest.codecs.record import Decoded, Housekeeping, Reading, Rejected, Uplink
 from ingest.decode import decode, with_ids
+from ingest.edge import Edge, without
 from ingest.example import read
 from ingest.journal import MESSAGES
 from ingest.known import Known
@@ -66,6 +67,9 @@ class Walk:
 
     def steps(self, topic: str, payload: bytes) -> Iterator[Step]:
         """Walk. The last step says what would stand in the lake."""
+        payload, dropped = self._edge(topic, payload)
+        if dropped:
+            yield Step("edge", State.DONE, f"taken out before anything is stored: {', '.join(dropped)}")
         router = Router(self.settings, Known(self.registry), self.profiles)
         source = router[topic]
         settings = self.settings
@@ -100,6 +104,12 @@ class Walk:
             model = profile.recognise.models[0] if profile else None
             assumed = Registry(0, {device.device_id: replace(device, num=0, model=model)})
             yield from self._kept(Router(settings, Known(assumed), self.profiles), topic, payload)
+
+    def _edge(self, topic: str, payload: bytes) -> tuple[bytes, list[str]]:
+        """What is left of a message at the edge, and the names of the fields that are taken out there."""
+        names = sorted(Edge.of(self.settings, self.profiles).fields(topic))
+        left = without(payload, frozenset(names)) if names else payload
+        return left, [] if left == payload else names
 
     def _proposed(self, one: Reading | Uplink) -> Profile | None:
         """The profile that makes most of what the device says, if any does."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from ingest.known import WIDTH
 from ingest.normalise import flag
 from ingest.state import FamilyState, Files, scan_files
 from schemas.quality import Test
@@ -198,6 +199,14 @@ def _fallen(state: FamilyState, rows: pl.DataFrame, told: pl.Series) -> pl.Serie
         # the last one that was told, in this batch or before it: the same answer however messages fall into batches
         before = pl.when(told & value.is_not_null()).then(row).forward_fill().shift(1)
         known = pl.when(before >= begins).then(value.gather(before)).otherwise(f"_last_{name}")
-        down.append((value < known).fill_null(value=False))
+        down.append((value < known).fill_null(value=False) & ~_rolled_over(rows, value, known))
     fell = rows.select(fell=pl.any_horizontal(down))["fell"] if down else None
     return fell if fell is not None and fell.any() else None
+
+
+def _rolled_over(rows: pl.DataFrame, value: pl.Expr, before: pl.Expr) -> pl.Expr:
+    """Whether a register of so many digits went past its end: it stood in the last tenth, and is in the first."""
+    if f"_{WIDTH}" not in rows.columns:
+        return pl.lit(value=False)
+    end = pl.lit(10.0).pow(pl.col(f"_{WIDTH}"))
+    return ((before >= end * 0.9) & (before < end) & (value < end * 0.1)).fill_null(value=False)

@@ -6,6 +6,8 @@ from catalog.registry import Device, Registry
 from devices.registry import normal_id
 from schemas.vocabulary import Family, limit_columns
 
+WIDTH = "register_width"  # digits before the decimal point: after the last it begins at zero again
+
 
 class Known:
     """One version of the registry."""
@@ -37,7 +39,7 @@ class Known:
         Of every device: by its profile one of another family may feed this one too.
         """
         devices = [self.numbers.get(number) for number in range(self.names.len())]
-        limits = {name for device in self.numbers.values() for name in device.factors} & limit_columns(family)
+        limits = {name for device in self.numbers.values() for name in device.factors} & {*limit_columns(family), WIDTH}
         columns: dict[str, pl.Series] = {
             "device_id": pl.Series([d and d.device_id for d in devices], dtype=pl.String),
             "_commissioned": pl.Series([d and d.commissioned_at for d in devices], dtype=pl.Int64),

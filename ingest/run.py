@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from devices.profiles import in_force
 from ingest.collect import rare_collections
 from ingest.edge import Edge
 from ingest.journal import Journal
@@ -81,7 +82,11 @@ class Ingestion:
         writer = await self._start_writer(journal)
         wake = _Wake(writer)
         receiver = Receiver(
-            journal, self.clock, journalled=wake.up, room=partial(enough, self.home), edge=Edge.of(self.home)
+            journal,
+            self.clock,
+            journalled=wake.up,
+            room=partial(enough, self.home),
+            edge=Edge.of(self.home.settings, in_force(self.home.profiles)),
         )
         already = journal.messages
         session = self.watch.session(receiver, filters(self.home.settings))

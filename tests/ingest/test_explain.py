@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from catalog.registry import Device, Registry
 from devices.profiles import brought
 from ingest.explain import State, Walk
-from schemas.settings import Route, Settings
+from schemas.settings import Drop, Route, Settings
 
 NOW = datetime(2026, 3, 1, 6, tzinfo=UTC)
 EUI = "24e124fffe000101"
@@ -62,6 +62,15 @@ def test_of_a_frame_that_nobody_knows_a_profile_is_proposed_and_applied():
 )
 def test_what_is_wrong_is_said_at_its_step(topic, payload, step, said):
     assert said in steps(walk(device()), topic, payload)[step].said
+
+
+def test_what_is_taken_out_at_the_edge_is_said_and_not_shown():
+    found = walk(device(), routes=[ROUTE])
+    found.settings.drop.append(Drop(filter="application/#", fields=["plate"]))
+    told = steps(found, UP, {"deviceInfo": {"devEui": EUI}, "object": {"distance": 5, "plate": "MB-1"}})
+    assert "plate" in told["edge"].said
+    assert "MB-1" not in str(told)
+    assert "distance_mm = 5" in told["lake"].said
 
 
 def test_a_model_of_another_family_is_told():

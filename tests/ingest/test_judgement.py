@@ -128,3 +128,15 @@ def test_one_message_feeds_two_families(tmp_path):
     assert feed.sql("SELECT noise_laeq_db, extra FROM noise") == [(60, '{"colour":"red"}')]
     assert feed.sql("SELECT air_temp_cel, rh_pct, extra, profile FROM weather") == [(8.5, 81.4, None, "netvox_r72624")]
     feed.check()
+
+
+def test_a_register_past_its_last_digit_has_not_gone_down(tmp_path):
+    feed = Feed(tmp_path / "home")
+    feed.register(("m1", "water_meter"), ("m2", "water_meter"), factors={"register_width": 5.0})
+    for hour, (whole, other) in enumerate([(99_990, 50_000), (99_999, 50_001), (3, 3), (12, 4), (5, 5)]):
+        feed.say(topic("m1"), {"time": z(NOW - (9 - hour) * HOUR), "volume_total_m3": whole})
+        feed.say(topic("m2"), {"time": z(NOW - (9 - hour) * HOUR), "volume_total_m3": other})
+    feed.commit()
+    found = feed.sql("SELECT device_id, quality_tests FROM water_meter ORDER BY device_id, observed_at")
+    down = int(Test.MONOTONIC)
+    assert [tests for _, tests in found] == [0, 0, 0, 0, down, 0, 0, down, 0, 0]
