@@ -152,9 +152,9 @@ def test_every_recorded_uplink_is_compared():
     assert recorded == set(UPS)
 
 
-@pytest.mark.parametrize("decoder", sorted(DECODERS))
-def test_a_frame_of_another_device_is_never_an_exception(decoder):
+def test_a_frame_of_another_device_is_never_an_exception():
     for name in UPS:
         sent = load(f"chirpstack_v4/{name}.up.json")
-        found = DECODERS[decoder](base64.b64decode(sent["data"]), sent["fPort"])
-        assert isinstance(found, dict | Housekeeping) or found.reason is Reason.BAD_FRAME
+        for decode in DECODERS.values():
+            found = decode(base64.b64decode(sent["data"]), sent["fPort"])
+            assert isinstance(found, dict | Housekeeping) or found.reason is Reason.BAD_FRAME
