@@ -132,7 +132,7 @@ def families() -> dict[str, Family]:
 
 
 def limit_columns(family: Family) -> set[str]:
-    """What the registry may say of one device's own limits: <measure>_min, _max, and _rate where the measure has one."""
+    """What the registry may say of a device's own limits: <measure>_min, _max, and _rate where the measure has one."""
     numbers = [m for m in family.columns if m.type == "float"]
     rates = {f"{m.name}_rate" for m in numbers if m.max_rate_per_h}
     return rates | {f"{m.name}_{limit}" for m in numbers for limit in ("min", "max")}
