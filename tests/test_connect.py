@@ -58,7 +58,8 @@ def test_every_command_of_the_document_prints_what_it_shows(broker, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DRAVA_AS_OF", AS_OF)
     monkeypatch.setenv("DRAVA_METRICS__LISTEN", "")
-    monkeypatch.delenv("DRAVA_HOME", raising=False)
+    monkeypatch.setenv("DRAVA_HOME", "")  # so that what the document exports is undone
+    monkeypatch.delenv("DRAVA_HOME")
     done = 0
     for verb, what, body in blocks(DOCUMENT.read_text("utf-8")):
         if verb == "run":
