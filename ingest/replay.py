@@ -138,11 +138,11 @@ def _raw_ids(lake: Lake, day: str, entries: pl.DataFrame) -> list[list[int]]:
     whole: dict[tuple[Any, ...], list[int]] = {}
     near: dict[tuple[Any, ...], list[tuple[int, bytes]]] = {}
     if paths:
-        place = pl.col("received_at").is_in(entries["received_at"].implode()) & pl.col("topic").is_in(
-            entries["topic"].implode()
-        )
-        raw = pl.scan_parquet(paths, hive_partitioning=False).filter(place)
-        columns = raw.select("received_at", "topic", "payload", "message_id").collect().sort("message_id")
+        place = ["received_at", "topic"]
+        low, high = entries["received_at"].min(), entries["received_at"].max()
+        raw = pl.scan_parquet(paths, hive_partitioning=False).select(*place, "payload", "message_id")
+        near_them = raw.filter(pl.col("received_at").is_between(low, high))
+        columns = near_them.join(entries.lazy().select(place), on=place, how="semi").collect().sort("message_id")
         for received_at, topic, payload, number in columns.iter_rows():
             whole.setdefault((received_at, topic, payload), []).append(number)
             near.setdefault((received_at, topic), []).append((number, payload))
