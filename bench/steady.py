@@ -7,7 +7,6 @@ way. Bounded: its greatest value in the second half of the run is not above that
 """
 
 import argparse
-import math
 import multiprocessing
 import os
 import re
@@ -29,6 +28,7 @@ from commands.demo.broker import free_port, running
 TICK = 0.01
 WINDOW = 900  # below mosquitto.conf's max_inflight_messages
 FLUSH = 5.0
+TOLD = 30  # samples to a line
 NAMES = list(FAMILIES)
 
 
@@ -85,7 +85,7 @@ def publisher(place: int, port: int, devices: int, rate: float, seconds: float, 
             step, device = divmod(n, devices)
             name = family(place * devices + device)
             value = step if name in {"traffic_counter", "water_meter"} else step % 90 + 0.25
-            micro = min(now.microsecond + n - number, 999_999)
+            micro = (now.microsecond + n - number) % 1_000_000
             body = (
                 f'{{"time": "{second}.{micro:06d}Z", "seq": {step}, "{FAMILIES[name]}": {value}, "battery_pct": 87.5}}'
             )
@@ -109,9 +109,12 @@ def scraped(port: int) -> dict[str, float]:
     return found | {"committed": sum(map(float, committed))}
 
 
-def sample(port: int, sent: list, over, ours: list[psutil.Process]) -> list[tuple[float, int, float, float, float]]:
+def sample(
+    port: int, rate: int, sent: list, over, ours: list[psutil.Process]
+) -> list[tuple[float, int, float, float, float]]:
     """Every second: time, published, received, committed, MB; until all is committed after the publishers' end."""
-    began, rows = time.perf_counter(), []
+    print("second  published/s  most waiting  of it at the broker  in seconds      MB")
+    began, rows, told = time.perf_counter(), [], 0
     while True:
         published = sum(value.value for value in sent)
         now = scraped(port)
@@ -119,22 +122,28 @@ def sample(port: int, sent: list, over, ours: list[psutil.Process]) -> list[tupl
         rows.append(
             (time.perf_counter() - began, published, now["drava_messages_received_total"], now["committed"], memory)
         )
+        if len(rows) - told == TOLD:
+            tell(rows[told:], rate)
+            told = len(rows)
         if over() and now["committed"] >= published:
             return rows
         time.sleep(1)
 
 
-def tell(rows: list[tuple[float, int, float, float, float]], rate: int, minutes: float) -> None:
-    print("minute  published/s  most waiting  of it at the broker  in seconds      MB")
+def tell(rows: list[tuple[float, int, float, float, float]], rate: int) -> None:
+    """One line about some samples that follow each other."""
+    speed = (rows[-1][1] - rows[0][1]) / max(rows[-1][0] - rows[0][0], 1)
+    lag = max(published - committed for _, published, _, committed, _ in rows)
+    broker = max(published - received for _, published, received, _, _ in rows)
+    memory = max(row[4] for row in rows)
+    print(
+        f"{rows[-1][0]:6.0f}  {speed:11,.0f}  {lag:12,.0f}  {broker:19,.0f}  {lag / rate:10.1f}  {memory:6.0f}",
+        flush=True,
+    )
+
+
+def judge(rows: list[tuple[float, int, float, float, float]], rate: int, minutes: float) -> None:
     live = [row for row in rows if row[0] < minutes * 60]
-    for minute in range(math.ceil(minutes)):
-        part = [row for row in live if minute <= row[0] / 60 < minute + 1]
-        if len(part) > 1:
-            speed = (part[-1][1] - part[0][1]) / (part[-1][0] - part[0][0])
-            lag = max(published - committed for _, published, _, committed, _ in part)
-            broker = max(published - received for _, published, received, _, _ in part)
-            memory = max(row[4] for row in part)
-            print(f"{minute:6}  {speed:11,.0f}  {lag:12,.0f}  {broker:19,.0f}  {lag / rate:10.1f}  {memory:6.0f}")
     half = len(live) // 2
     before, after = (max(r[1] - r[3] for r in part) / rate for part in (live[:half], live[half:]))
     verdict = "bounded" if after <= before + FLUSH else "GROWING"
@@ -172,10 +181,10 @@ def main() -> None:
             busy = sum(sum(p.cpu_times()[:2]) for p in ours)
             for sender in senders:
                 sender.start()
-            rows = sample(port, sent, lambda: not any(s.is_alive() for s in senders), ours)
+            rows = sample(port, asked.rate, sent, lambda: not any(s.is_alive() for s in senders), ours)
             busy = sum(sum(p.cpu_times()[:2]) for p in ours) - busy
         peak, single = gauge.stop()
-        tell(rows, asked.rate, asked.minutes)
+        judge(rows, asked.rate, asked.minutes)
         total = sum(value.value for value in sent)
         stored = library.connect(home).execute("SELECT count(*) FROM raw_messages").fetchall()[0][0]
         print(f"published {total:,}, in the lake {stored:,}; CPU {busy / rows[-1][0] * 100:.0f} % of a core")
