@@ -9,10 +9,12 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+
 from catalog import plans
 from catalog.store import Store
 from ingest import standing, surroundings
-from ingest.health import Finding, Say
+from ingest.health import Finding, Level, Say
 from ingest.journal import Reader
 from ingest.reconcile import Moment, Reckoning, moment, reckon
 from ingest.standing import Standing, shown
@@ -47,11 +49,13 @@ def examine(home: Home, store: Store, lake: Lake, now: datetime, conf: Path | No
     yield from _sessions(home, say, now)
     yield from _plan(home, say, store)
     state = moment(home, store, lake)  # completes what a crash left behind
-    yield from _lake(home, say, store, state)
+    seen = list(_lake(home, say, store, state))
+    yield from seen
     try:
         found = reckon(home, state, now)
-    except DravaError as error:
-        yield say("lake.unreadable", what=error.what)
+    except (DravaError, OSError, pa.ArrowInvalid) as error:  # of damage that was named above, mostly
+        if all(finding.level is Level.OK for finding in seen):
+            yield say("lake.unreadable", what=str(error))
         return
     yield from _balance(say, found)
     yield from surroundings.queued(home, say, conf, found.busiest_day / 24)
