@@ -46,4 +46,4 @@ def test_a_journal_that_ends_before_its_position_is_refused(tmp_path: Path, caps
     shutil.rmtree(feed.journal.folder)
     shutil.copytree(old, feed.journal.folder)
     with pytest.raises(DravaError, match="ends at row 1, the catalogue has row 2"):
-        Drain(feed.home, feed.journal.folder, lambda: NOW, None)
+        Drain(feed.home, feed.journal.folder, lambda: NOW, None).open()
