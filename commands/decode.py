@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -30,6 +31,8 @@ from schemas.settings import Settings
 Line = dict[str, object]
 FRAMES = "frames"  # bare frames of the device that --model names
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEAREST = 5  # names that a person may have meant
+_SHORTEST = 2  # bytes: a single one fits anything
 
 
 def add(app: typer.Typer) -> None:
@@ -59,6 +62,7 @@ def decode(
         in_force(home.profiles) if home else brought(),
         ZoneInfo(home.settings.timezone if home else Settings.model_fields["timezone"].default),
     )
+    codec = said.named(codec)
     read = said.codec(codec, Paths.of(path) if path else None)
     named = model if codec in codecs.names() or codec == FRAMES else codec
     for file in files:
@@ -79,9 +83,28 @@ class _Interpreter:
             return lambda _, payload: frames(payload)
         if name not in codecs.names():
             known = ", ".join([*codecs.names(), FRAMES])
-            types = ", ".join(sorted({*self.known.by_id, *DECODERS}))
-            raise DravaError(f"there is no codec {name!r}", f"Choose one of: {known}; or a device type: {types}")
+            near = self._near(name)
+            meant = f"Did you mean {' or '.join(near)}? " if near else ""
+            raise DravaError(
+                f"there is no codec {name!r}",
+                f"{meant}Choose one of: {known}; or a device type: {', '.join(self._types())}",
+            )
         return codecs.load(name, paths)
+
+    def named(self, name: str) -> str:
+        """The one device type that has this in its name (axioma, em310); else the name as it is."""
+        if name in codecs.names() or name == FRAMES or self.profile(name) is not None or _decoder(name) is not None:
+            return name
+        found = [one for one in self._types() if _letters(name) and _letters(name) in _letters(one)]
+        return found[0] if len(found) == 1 else name
+
+    def _types(self) -> list[str]:
+        return sorted({*self.known.by_id, *DECODERS})
+
+    def _near(self, name: str) -> list[str]:
+        wanted, known = _letters(name), [*codecs.names(), *self._types()]
+        alike = [one for one in known if wanted and (wanted in _letters(one) or _letters(one) in wanted)]
+        return alike[:_NEAREST] or get_close_matches(name.casefold(), known, _NEAREST)
 
     def profile(self, name: str) -> Profile | None:
         """By its id, or by a model that it knows."""
@@ -118,6 +141,9 @@ class _Interpreter:
             yield from map(_reading, _untold(uplink, found))
         elif found is not None and decoder:
             yield {"housekeeping": "device_info", "device": uplink.device or None}
+        elif uplink.data and (assumed := "" if model else _assumed(uplink)):
+            for line in self._uplink(uplink, assumed):
+                yield line | {"assumed": assumed}
         elif uplink.data:
             yield {"rejected": Reason.NO_PROFILE, "detail": _unknown(uplink, wanted)}
         else:
@@ -151,11 +177,30 @@ def _clock(record: dict[str, object]) -> int | None:
     return time_of(record["timestamp"]) or None if "timestamp" in record else None
 
 
+def _assumed(uplink: Uplink) -> str:
+    """The device type that alone can read this frame, where nobody names a model: shown, marked, and never stored.
+
+    A layout that fits the inverted bytes as well fits whatever is as long, and proves nothing.
+    """
+    data = uplink.data or b""
+    if len(data) < _SHORTEST or any(letter.isdigit() for letter in uplink.model or ""):
+        return ""  # a name with a digit is a model, of which we know nothing
+    found = _fitting(data, uplink.port)
+    first = next(iter(found), "")
+    alone = all(made == found[first] for made in found.values())
+    inverted = bytes(byte ^ 0xFF for byte in data)
+    return first if first and alone and not _fitting(inverted, uplink.port).keys() & found.keys() else ""
+
+
+def _fitting(data: bytes, port: int | None) -> dict[str, object]:
+    read = {name: decoder(data, port) for name, decoder in DECODERS.items()}
+    return {name: found for name, found in read.items() if found and isinstance(found, dict)}
+
+
 def _unknown(uplink: Uplink, wanted: str) -> str:
     """Why nothing reads this frame, and which decoders could: sniffing helps a person to choose, it never chooses."""
     said = f"no profile reads the model {wanted!r}" if wanted else "only a profile can read the frame: say --model"
-    read = {name: decoder(uplink.data or b"", uplink.port) for name, decoder in DECODERS.items()}
-    could = [name for name, found in read.items() if found and isinstance(found, dict)]
+    could = _fitting(uplink.data or b"", uplink.port)
     device = f"{uplink.device}: " if uplink.device else ""
     return f"{device}{said}; it could be: {', '.join(could)}" if could else f"{device}{said}; none that we have fits"
 

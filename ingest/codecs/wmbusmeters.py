@@ -168,7 +168,8 @@ def _columns(media: str) -> Mapping[str, str]:
 def _alarms(said: Fields) -> Fields:
     """The alarms that a status raises; a meter that tells each of them says with OK that there is none."""
     flags = set(_flags(said))
-    told: Fields = dict.fromkeys(_TOLD, False) if said.get("meter") in _KAMSTRUP and flags else {}
+    driver = said.get("driver", said.get("meter"))  # newer versions say `driver`
+    told: Fields = dict.fromkeys(_TOLD, False) if driver in _KAMSTRUP and flags else {}
     raised: Fields = {_FLAGS[flag]: True for flag in flags if flag in _FLAGS}
     return told | raised
 

@@ -1,5 +1,6 @@
 """`drava decode`: one JSON object a line for each reading, housekeeping or reason, without a home."""
 
+import base64
 import json
 from importlib.resources import files
 
@@ -77,8 +78,7 @@ def test_each_file_gives_its_lines_in_order(run):
     found = run(
         "--codec", "chirpstack", a=b"{", b=json.dumps(UPLINK).encode(), c=json.dumps({"level": "INFO"}).encode()
     )
-    assert [line.get("rejected") or line.get("housekeeping") for line in found] == ["not_json", "no_profile", "log"]
-    assert "--model" in found[1]["detail"]
+    assert [line.get("rejected") or line.get("housekeeping") for line in found] == ["not_json", None, "log"]
 
 
 def test_the_topic_is_given_to_the_codec(run):
@@ -99,10 +99,30 @@ def test_the_device_type_that_the_server_names_is_enough(run):
     assert line["values"] == {"distance_mm": 314, "tilt": True}
 
 
-def test_a_frame_without_a_profile_says_which_ones_could_read_it(run):
+def test_a_frame_that_one_device_type_alone_can_read_is_shown_as_assumed(run):
+    """For a person who looks: `decode` stores nothing, and what is stored is by the registry's model."""
     (line,) = run("--codec", "chirpstack", a=json.dumps(UPLINK).encode())
+    assert (line["values"], line["assumed"]) == ({"distance_mm": 314, "tilt": True}, "milesight_em310_udl")
+
+
+@pytest.mark.parametrize(
+    ("port", "frame", "model"),
+    [
+        (2, "0d3b0aef00000001", None),  # any eight bytes would do for a Dragino
+        (1, "aa", None),  # one byte fits several
+        (1, "02012f000304d200010bb1", None),  # several Decentlab models, with different results
+        (85, "03823a01040001", "Acme X1"),  # the server names a model, and it is none of ours
+    ],
+)
+def test_a_frame_that_several_could_read_says_which_ones(run, port, frame, model):
+    message = {"deviceInfo": {"devEui": EUI, "deviceProfileName": model}, "fPort": port, "data": _base64(frame)}
+    (line,) = run("--codec", "chirpstack", a=json.dumps(UPLINK | message).encode())
     assert line["rejected"] == "no_profile"
-    assert "milesight_em310_udl" in line["detail"]
+    assert "it could be" in line["detail"]
+
+
+def _base64(frame: str) -> str:
+    return base64.b64encode(bytes.fromhex(frame)).decode()
 
 
 VECTOR = {"fPort": 85, "hex": "03 82 3a 01 04 00 01", "decoded": {"distance": 1}}
@@ -178,6 +198,20 @@ def test_a_model_without_a_profile_and_a_codec_that_is_not_there(run):
     assert (line["rejected"], "X1" in line["detail"]) == ("no_profile", True)
     with pytest.raises(DravaError, match="chirpstack"):
         run("--codec", "os", a=b"")
+
+
+@pytest.mark.parametrize(
+    ("part", "whole"), [("em310", "milesight_em310_udl"), ("Milesight EM310", "milesight_em310_udl")]
+)
+def test_a_part_of_a_device_types_name_is_enough_where_it_is_the_only_one(run, part, whole):
+    assert run("--codec", part, a=b"03823a01040001")[0]["profile"] == whole
+
+
+@pytest.mark.parametrize(("wrong", "meant"), [("chirpstak", "chirpstack"), ("em400", "em400_tld"), ("wmbus", "wmbusm")])
+def test_a_name_that_is_not_there_tells_the_nearest(run, wrong, meant):
+    with pytest.raises(DravaError) as told:
+        run("--codec", wrong, a=b"")
+    assert meant in told.value.hint.partition("?")[0]
 
 
 def test_a_file_that_is_not_there_is_named(run, tmp_path):
