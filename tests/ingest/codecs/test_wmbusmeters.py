@@ -163,5 +163,5 @@ def test_the_topics_meter_must_be_the_payloads():
 
 def test_newer_versions_name_the_driver_otherwise():
     said = {"media": "cold water", "driver": "kamwater", "id": "41507712", "status": "OK", "total_m3": 1.5}
-    (reading,) = wmbusmeters.decode("", json.dumps(said).encode())
-    assert reading.values["alarm_leak"] is False
+    (found,) = decode("", json.dumps(said).encode())
+    assert found.values["alarm_leak"] is False
