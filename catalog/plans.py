@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from catalog.store import Store, dirty_days, journals, meta, plans, revised_days, snapshots
 from catalog.store import buried as buried_files
 
-_END = "end."  # of a table's chain: its note in `meta`
+_END, _BEGIN = "end.", "begin."  # of a table's chain: its notes in `meta`
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +162,13 @@ def latest(store: Store) -> Snapshot | None:
         return _latest(db)
 
 
+def snapshots_kept(store: Store) -> list[Snapshot]:
+    """All snapshots that were not let go, oldest first."""
+    with store.begin() as db:
+        rows = db.execute(select(snapshots).order_by(snapshots.c.id)).all()
+    return [Snapshot(row.id, row.created_at, dict(row.versions)) for row in rows]
+
+
 def revised(store: Store) -> dict[str, list[str]]:
     """UTC days of each family that hold more than one row for some reading."""
     found: dict[str, list[str]] = {}
@@ -252,7 +259,23 @@ def links(store: Store) -> dict[tuple[str, int], str]:
 
 def ends(store: Store) -> dict[str, Applied]:
     """Where the chain of each table ends."""
+    return _notes(store, _END)
+
+
+def begins(store: Store) -> dict[str, Applied]:
+    """Where the chain of each table begins, as far as this was ever noted."""
+    return _notes(store, _BEGIN)
+
+
+def note_begins(store: Store, found: Mapping[str, Applied]) -> None:
+    """Note where chains begin: entries of before are no part of them any more."""
     with store.begin() as db:
-        rows = db.execute(select(meta).where(meta.c.key.startswith(_END, autoescape=True))).all()
-    found = ((row.key.removeprefix(_END), row.value.split()) for row in rows)
+        for name, at in found.items():
+            _note(db, f"{_BEGIN}{name}", f"{at.version} {at.link}")
+
+
+def _notes(store: Store, prefix: str) -> dict[str, Applied]:
+    with store.begin() as db:
+        rows = db.execute(select(meta).where(meta.c.key.startswith(prefix, autoescape=True))).all()
+    found = ((row.key.removeprefix(prefix), row.value.split()) for row in rows)
     return {name: Applied(int(version), link) for name, (version, link) in found}

@@ -21,10 +21,11 @@ from lake.commit import Lake
 from lake.describe import holdings
 from lake.export import SUFFIX, Format, Request, expected_rows, export
 from lake.formats import BATCH, ROW_GROUP, TextFormat, new_file, text_cells, text_rows, write_lines, write_parquet
-from lake.maintain import checkpoint, compact_all, sweep
+from lake.maintain import checkpoint, compact_all
 from lake.query import ask, mentioned, open_found, stream
 from lake.schedule import due
 from lake.snapshot import Snapshot, find
+from lake.sweep import sweep
 from schemas.errors import DravaError
 
 TABLE_ROWS = 1000

@@ -18,7 +18,8 @@ from ingest.collect import rare_collections
 from ingest.journal import Reader
 from ingest.writer import Writer
 from lake.commit import Lake
-from lake.maintain import Keeper, compact_all, sweep
+from lake.maintain import Keeper, compact_all
+from lake.sweep import sweep
 from schemas.clock import micros
 from schemas.errors import DravaError
 from schemas.settings import Home

@@ -5,7 +5,7 @@ has them as they were.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ ALTERED = Text(en="is not what was written", sl="ni to, kar je bilo zapisano")
 MISSING = Text(en="is missing", sl="manjka")
 STRANGE = Text(en="was not written by Drava", sl="ni zapisala Drava")
 UNLIKE_PLAN = Text(en="is not what the catalogue's plan says", sl="ni to, kar pravi načrt v katalogu")
+UNLIKE_BEGIN = Text(en="is not the beginning that the catalogue knows", sl="ni začetek, ki ga pozna katalog")
 UNLIKE_END = Text(en="is not the end that the catalogue knows", sl="ni konec, ki ga pozna katalog")
 
 
@@ -45,26 +46,33 @@ class _Entry:
         return any("add" in action or "remove" in action for action in self.actions or ())
 
 
-def walk(table: Path, version: int, plans: Mapping[int, str], end: Applied | None) -> Walked:
-    """Follow the log of a table up to a version; `plans` are the hashes that the catalogue keeps, by plan.
+@dataclass(frozen=True)
+class Known:
+    """What the catalogue keeps of one table's chain. A beginning is known from the first sweep on."""
 
-    Maintenance lets entries go from the beginning: the chain starts with the oldest one that is kept.
+    plans: Mapping[int, str]  # hash of the entry, by plan
+    begin: Applied | None
+    end: Applied | None
+
+
+def walk(table: Path, version: int, known: Callable[[], Known]) -> Walked:
+    """Follow the log of a table from where its chain begins up to a version.
+
+    Maintenance moves the beginning, first in the catalogue, then in the folder; so the folder is looked at first.
     """
     while True:
-        kept = _kept(table, version)
+        kept = log.kept(table)
+        now = known()
+        first = now.begin.version if now.begin else 0
+        part = [number for number in kept if first <= number <= version]
         found = Walked()
         try:
-            found.broken = next(_faults(_entries(table, kept, found), kept, version, plans, end), None)
+            found.broken = next(_faults(_entries(table, part, found), part, version, now), None)
         except FileNotFoundError:  # let go of meanwhile
-            if kept == _kept(table, version):
+            if kept == log.kept(table):
                 raise
             continue
         return found
-
-
-def _kept(table: Path, version: int) -> list[int]:
-    names = (path.stem for path in (table / log.FOLDER).glob("*.json"))
-    return sorted(int(name) for name in names if name.isdecimal() and int(name) <= version)
 
 
 def _entries(table: Path, kept: Sequence[int], found: Walked) -> Iterator[_Entry]:
@@ -85,33 +93,33 @@ def _actions(body: bytes) -> list[dict[str, Any]] | None:
         return None
 
 
-def _faults(
-    entries: Iterator[_Entry], kept: Sequence[int], version: int, plans: Mapping[int, str], end: Applied | None
-) -> Iterator[tuple[int, Text]]:
+def _faults(entries: Iterator[_Entry], kept: Sequence[int], version: int, known: Known) -> Iterator[tuple[int, Text]]:
     """What is wrong, from the oldest entry on."""
     before: _Entry | None = None
     linked = False  # entries of before this program carried hashes carry none
-    for expected, entry in enumerate(entries, kept[0] if kept else 0):
+    first = known.begin.version if known.begin else kept[0] if kept else 0
+    for expected, entry in enumerate(entries, first):
         if entry.version != expected:
             yield expected, MISSING
-        if what := _wrong(entry, plans, end, linked=linked):
+        if what := _wrong(entry, known, linked=linked):
             yield entry.version, what
         previous = entry.info.get("previous", "")
         if previous and before and previous != before.link:
-            proven = before.info.get("plan") in plans  # then it is this one that was altered
+            proven = before.info.get("plan") in known.plans  # then it is this one that was altered
             yield entry.version if proven else before.version, ALTERED
         before, linked = entry, linked or bool(previous)
     if not kept or kept[-1] != version:
         yield version, MISSING
 
 
-def _wrong(entry: _Entry, plans: Mapping[int, str], end: Applied | None, *, linked: bool) -> Text | None:
+def _wrong(entry: _Entry, known: Known, *, linked: bool) -> Text | None:
     if entry.actions is None:
         return ALTERED
     if linked and "previous" not in entry.info and entry.changes_files:  # deltalake adds columns for us, nothing else
         return STRANGE
-    if plans.get(entry.info.get("plan", 0), entry.link) != entry.link:
+    if known.plans.get(entry.info.get("plan", 0), entry.link) != entry.link:
         return UNLIKE_PLAN
-    if end and end.version == entry.version and end.link != entry.link:
-        return UNLIKE_END
+    for place, what in ((known.begin, UNLIKE_BEGIN), (known.end, UNLIKE_END)):
+        if place and place.version == entry.version and place.link != entry.link:
+            return what
     return None

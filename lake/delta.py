@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable, PostCommitHookProperties, Schema
 from deltalake.exceptions import DeltaError
 
@@ -169,3 +170,21 @@ class Delta:
             sync_file(path)
         sync_folder(folder)
         self._checkpoint = table.version()
+
+    def beginning(self, needed: int) -> Applied:
+        """Where the log may begin so that `needed` and every later version can be opened; no earlier than it does.
+
+        That is a checkpoint that opens, with the entry of its version: both are on the disk when this returns.
+        """
+        entries = log.kept(self.folder)
+        bound = min(needed, log.checkpointed(self.folder))
+        place = max((at for at in log.checkpoints(self.folder) if at <= bound and at in entries), default=entries[0])
+        if place > entries[0]:
+            sync_file(log.checkpoint_of(self.folder, place))
+            sync_folder(self.folder / log.FOLDER)
+            try:
+                pq.read_metadata(log.checkpoint_of(self.folder, place))  # deltalake passes over an empty one
+                DeltaTable(self.folder, version=place).get_add_actions()
+            except (DeltaError, pa.ArrowException, OSError):  # no ground to stand on: nothing goes
+                place = entries[0]
+        return log.begin(self.folder, place)

@@ -10,17 +10,29 @@ import os
 from pathlib import Path
 from typing import Any
 
-from catalog.plans import DataFile, Plan, TableChange
+from catalog.plans import Applied, DataFile, Plan, TableChange
 from lake.files import sync_folder
+from schemas.steps import reached
 
 APP = "drava"  # one application id in the log; its version is the plan's id
 FOLDER = "_delta_log"
+_CHECKPOINT = ".checkpoint.parquet"
 _FRESH = "_commit_drava.json.tmp"  # a name that readers of Delta pass over; one writer at a time, so one name
 
 
 def path_of(table: Path, version: int) -> Path:
     """The file of an entry."""
     return table / FOLDER / f"{version:020d}.json"
+
+
+def checkpoint_of(table: Path, version: int) -> Path:
+    """The file of a checkpoint."""
+    return table / FOLDER / f"{version:020d}{_CHECKPOINT}"
+
+
+def kept(table: Path) -> list[int]:
+    """The versions whose entries are there, in order."""
+    return sorted(int(name) for path in (table / FOLDER).glob("*.json") if (name := path.stem).isdecimal())
 
 
 def link(body: bytes) -> str:
@@ -80,6 +92,32 @@ def put(table: Path, version: int, body: bytes) -> None:
     os.link(fresh, path_of(table, version))
     sync_folder(fresh.parent)
     fresh.unlink()
+
+
+def begin(table: Path, version: int | None = None) -> Applied:
+    """An entry as the beginning of a chain; by default the oldest that is there."""
+    place = kept(table)[0] if version is None else version
+    return Applied(place, link(path_of(table, place).read_bytes()))
+
+
+def checkpoints(table: Path) -> list[int]:
+    """The versions of which there is a checkpoint in one file, in order."""
+    found = (path.name.removesuffix(_CHECKPOINT) for path in (table / FOLDER).glob(f"*{_CHECKPOINT}"))
+    return sorted(int(name) for name in found if name.isdecimal())
+
+
+def drop(table: Path, version: int) -> int:
+    """Delete entries and checkpoints of before a version, oldest first. Returns how many entries went."""
+    entries = [number for number in kept(table) if number < version]
+    for number in checkpoints(table):
+        if number < version:
+            checkpoint_of(table, number).unlink()
+    for number in entries:
+        path_of(table, number).unlink()
+        reached("entry_dropped")
+    if entries:
+        sync_folder(table / FOLDER)
+    return len(entries)
 
 
 def checkpointed(table: Path) -> int:

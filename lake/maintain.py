@@ -1,29 +1,24 @@
-"""Maintenance beside ingestion: many small files become one, logs stay short, what nobody can ask for any more goes.
+"""Maintenance beside ingestion: many small files become one, and logs get their checkpoints.
 
-Every change is a plan of its own, like a commit. Files are deleted only when no kept snapshot names them.
+Every change is a plan of its own, like a commit. What nobody can ask for any more goes in `lake.sweep`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from pathlib import Path
 
 import polars as pl
 
-from catalog import plans
 from catalog.plans import DataFile
 from lake.commit import Lake
+from lake.sweep import sweep
 from lake.tables import MESSAGE_COUNTS, READING_COUNTS, columns, tables
-from schemas.clock import micros
 
 HOT_FILES = 48  # a day with so many small files is compacted while it fills
 COLD_FILES = 8  # and with so many when there is nothing else to do
 SMALL_ROWS = 100_000  # larger files are left alone
 ROWS_AT_ONCE, BYTES_AT_ONCE = 200_000, 6 * 2**20  # bounds the memory of a compaction
 CHECKPOINT_COMMITS = 100
-KEEP_SNAPSHOTS = timedelta(days=14)
-KEEP_EVERY_SNAPSHOT = timedelta(days=1)  # older ones are thinned to one an hour
-SWEEP_EVERY = timedelta(days=1)
+SWEEP_FIRST, SWEEP_EVERY = timedelta(hours=1), timedelta(days=1)
 
 
 class Keeper:
@@ -36,7 +31,7 @@ class Keeper:
         """Nothing is done before the first commit."""
         self.lake = lake
         self._waiting: dict[tuple[str, str], int] = {}  # days of tables with several small files
-        self._swept = lake.clock()
+        self._sweep_at = lake.clock() + SWEEP_FIRST  # soon: who starts it anew each day is swept as well
 
     def after_commit(self) -> None:
         """Compact what has become hot; write a checkpoint where a log has become long."""
@@ -47,16 +42,20 @@ class Keeper:
         if longest and entries[longest] >= CHECKPOINT_COMMITS:  # one a commit: none has to wait long
             with self.lake.exclusive():
                 self.lake.tables[longest].checkpoint()
+        self._sweep_when_due()  # a busy city never rests
 
     def rest(self) -> bool:
         """Nothing waits: do one piece of what could wait. False where nothing is left to do."""
         cold = next(iter(self._full(COLD_FILES)), None)
         if cold is not None:
             return compact(self.lake, *cold) > 0
-        if self.lake.clock() - self._swept >= SWEEP_EVERY:
-            self._swept = self.lake.clock()
-            sweep(self.lake)
+        self._sweep_when_due()
         return False
+
+    def _sweep_when_due(self) -> None:
+        if self.lake.clock() >= self._sweep_at:
+            self._sweep_at = self.lake.clock() + SWEEP_EVERY
+            sweep(self.lake)
 
     def _names(self) -> Iterable[str]:
         return self.lake.snapshot.versions if self.lake.snapshot else ()
@@ -107,65 +106,6 @@ def checkpoint(lake: Lake) -> None:
         for name, table in lake.tables.items():
             if (lake.home.lake / name / "_delta_log").is_dir():
                 table.checkpoint()
-
-
-@dataclass(frozen=True)
-class Swept:
-    """What a sweep removed."""
-
-    raw_days: int
-    snapshots: int
-    files: int
-    bytes: int
-
-
-def sweep(lake: Lake, keep: timedelta = KEEP_SNAPSHOTS) -> Swept:
-    """Let go of raw messages past `ingest.raw_days`, of snapshots before `keep`, and of files that only those named."""
-    with lake.exclusive():
-        now = lake.clock()
-        raw_days = _expire_raw(lake)
-        gone = plans.thin_snapshots(
-            lake.store,
-            drop_before=micros(now - keep),
-            thin_before=micros(now - KEEP_EVERY_SNAPSHOT),
-        )
-        for number, created_at in gone:
-            (lake.home.published / "snapshots" / f"{number:012d}-{created_at}.json").unlink(missing_ok=True)
-        files, size = _delete_files(lake, micros(now - keep))
-        return Swept(raw_days, len(gone), files, size)
-
-
-def _expire_raw(lake: Lake) -> int:
-    last = (lake.clock() - timedelta(days=lake.home.settings.ingest.raw_days)).date().isoformat()
-    old = {day: files for day, files in lake.tables["raw_messages"].files().items() if day < last and files}
-    if old:
-        lake.rewrite("expire", {}, {"raw_messages": [file for files in old.values() for file in files]})
-    return len(old)
-
-
-def _delete_files(lake: Lake, before: int) -> tuple[int, int]:
-    """Delete files whose removal is older than every kept snapshot, and those that no plan ever named."""
-    found = [lake.home.lake / name / path for name, path in plans.buried(lake.store, before)]
-    found += [path for name in lake.tables for path in _orphans(lake, name, before)]
-    size = 0
-    for path in found:
-        if path.is_file():
-            size += path.stat().st_size
-            path.unlink()
-    plans.forget_buried(lake.store, before)
-    return len(found), size
-
-
-def _orphans(lake: Lake, name: str, before: int) -> Iterator[Path]:
-    """Files that a crash left between writing and planning: in no log, buried by no plan, and old."""
-    folder = lake.home.lake / name
-    if not folder.is_dir():
-        return
-    known = {file.path for files in lake.tables[name].files().values() for file in files}
-    known |= {path for table, path in plans.buried(lake.store, None) if table == name}
-    for path in folder.glob("day=*/*.parquet"):
-        if path.relative_to(folder).as_posix() not in known and path.stat().st_mtime * 1e6 < before:
-            yield path
 
 
 def _many(files: list[DataFile]) -> int:

@@ -24,6 +24,11 @@ from schemas.settings import Home
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def snapshot_file(snapshot: Snapshot) -> str:
+    """The name under which a snapshot stays in `published/snapshots/`."""
+    return f"{snapshot.id:012d}-{snapshot.created_at}.json"
+
+
 class Publisher:
     """Keeps `published/` in step with the catalogue. Everything in it can be made again from there."""
 
@@ -39,6 +44,8 @@ class Publisher:
         """Show this snapshot and the small tables as they are now. Does nothing where that is shown already."""
         version = (plans.value(self.store, "registry_version"), plans.value(self.store, "alarms_version"))
         number = snapshot.id if snapshot else 0
+        if not (self.home.published / "small").is_dir():  # somebody has taken it away
+            self._shown = self._small_version = None
         if self._shown == (number, version):
             return
         if version != self._small_version:
@@ -47,7 +54,7 @@ class Publisher:
         body = self._body(snapshot)
         current = self._synced(self.home.published / "current.json", body)
         if snapshot:  # the same file under a second name: one wait for the disk
-            kept = self.home.published / "snapshots" / f"{number:012d}-{snapshot.created_at}.json"
+            kept = self.home.published / "snapshots" / snapshot_file(snapshot)
             second = _fresh(kept)
             second.unlink(missing_ok=True)
             os.link(current, second)
@@ -99,7 +106,12 @@ class Publisher:
 
 def _fresh(path: Path) -> Path:
     """A name beside a file for what shall replace it. Its folder is made where it is not there."""
-    if not path.parent.is_dir():
-        path.parent.mkdir(mode=0o750)
-        path.parent.chmod(0o750)
+    _make(path.parent)
     return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _make(folder: Path) -> None:
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=0o750)
+        folder.chmod(0o750)

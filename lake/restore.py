@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from catalog import plans
 from catalog.store import Store
+from lake import log
 from lake import manifest as manifests
 from lake.commit import Clock, refresh
 from lake.files import sync_folder
@@ -35,7 +36,7 @@ def restore(
     with manifests.held(folder):
         for entry in sorted(manifest.files, key=lambda entry: entry.path in _LAST):
             if entry.path == _LAST[0]:
-                _only_newest(target / "catalog")
+                _only_newest(target)
             _bring(folder, entry, target)
             progress(entry.size)
     for made in sorted({target, *(path for path in target.rglob("*") if path.is_dir())}):
@@ -88,10 +89,12 @@ def _folders(target: Path, path: PurePosixPath) -> None:
             folder.chmod(mode)
 
 
-def _only_newest(catalog: Path) -> None:
-    """Forget older snapshots: their files are not in the backup."""
-    store = Store.at(catalog)
+def _only_newest(target: Path) -> None:
+    """Forget older snapshots, and of the logs what was before their copied part: neither is in the backup."""
+    store = Store.at(target / "catalog")
     plans.thin_snapshots(store, drop_before=_EVER, thin_before=_EVER)
+    newest = plans.latest(store)
+    plans.note_begins(store, {name: log.begin(target / "lake" / name) for name in (newest.versions if newest else ())})
     store.close()
 
 

@@ -1,7 +1,8 @@
 """Is everything there that the newest snapshot names, and does what readers see agree with the catalogue?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,8 +11,9 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from catalog import plans
+from catalog.plans import Applied
 from catalog.store import Store
-from lake.chain import ALTERED, walk
+from lake.chain import ALTERED, Known, walk
 from lake.lock import locked
 from lake.manifest import hash_of
 from lake.snapshot import Snapshot, StoredFile, files_of, find
@@ -56,10 +58,12 @@ def verify(home: Home, store: Store, *, deep: bool = False, progress: Callable[[
         found.problems += _published(home, snapshot)
         if plans.pending(store) is None:  # a commit that a crash interrupted is completed by the next writer
             found.problems += _strangers(home, snapshot)
-        links, ends = plans.links(store), plans.ends(store)
+        ends = plans.ends(store)
+        links: dict[str, dict[int, str]] = {}
+        for (table, plan), link in plans.links(store).items():
+            links.setdefault(table, {})[plan] = link
     for table, version in snapshot.tables.items():
-        known = {plan: link for (name, plan), link in links.items() if name == table}
-        walked = walk(home.lake / table, version, known, ends.get(table))
+        walked = walk(home.lake / table, version, partial(_known, store, table, links.get(table, {}), ends.get(table)))
         found.links += walked.links
         if walked.broken:
             found.problems.append(Problem(f"{table}, log entry {walked.broken[0]}", walked.broken[1]))
@@ -79,6 +83,10 @@ def verify(home: Home, store: Store, *, deep: bool = False, progress: Callable[[
             found.bytes += file.size
             progress(file.size)
     return found
+
+
+def _known(store: Store, table: str, links: Mapping[int, str], end: Applied | None) -> Known:
+    return Known(links, plans.begins(store).get(table), end)
 
 
 def _problem(where: str, en: str, sl: str) -> Problem:

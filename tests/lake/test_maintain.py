@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +15,7 @@ from deltalake import DeltaTable
 from catalog import plans
 from ingest.writer import messages
 from lake import maintain
-from lake.maintain import checkpoint, compact, compact_all, sweep
+from lake.maintain import checkpoint, compact, compact_all
 from lake.query import open_snapshot
 from lake.tables import MESSAGE_COUNTS, READING_COUNTS
 from tests.ingest.feeding import HOUR, NOW, Feed, multiset, topic, z
@@ -28,9 +27,13 @@ COMMITS = 12
 
 @pytest.fixture
 def feed(tmp_path):
+    return filled(tmp_path, COMMITS)
+
+
+def filled(tmp_path, commits):
     feed = Feed(tmp_path / "home")
     feed.register(("m1", "water_meter"), ("m2", "water_meter"), ("c1", "waste_container"))
-    fill(feed, COMMITS)
+    fill(feed, commits)
     return feed
 
 
@@ -244,57 +247,6 @@ def test_ingestion_compaction_and_questions_at_once(feed):
     assert not wrong
     assert len(seen) > 1
     feed.check()
-
-
-# --- sweeping --------------------------------------------------------------------------------------------------------
-def parquet(feed):
-    return set(feed.home.lake.rglob("*.parquet"))
-
-
-def test_a_sweep_deletes_no_file_that_a_kept_snapshot_names(feed):
-    compact_all(feed.lake)
-    answers, before, there = shown(feed), contents(feed), parquet(feed)
-    first = str(plans.latest(feed.store).id)
-    sweep(feed.lake)
-    assert parquet(feed) == there  # everything is younger than the time kept
-    feed.now += timedelta(days=10)
-    fill(feed, 1, COMMITS)
-    sweep(feed.lake)
-    assert shown(feed, at=first) == answers
-    feed.now += timedelta(days=40)
-    swept = sweep(feed.lake)
-    assert swept.files > 0
-    assert parquet(feed) < there | parquet(feed)
-    after = contents(feed)
-    assert after["water_meter"][0] == before["water_meter"][0] + 2
-    feed.check()
-
-
-def test_a_sweep_deletes_what_a_crash_left_and_nothing_young(feed):
-    stray = feed.home.lake / "water_meter" / "day=2026-03-02" / "0000009999.parquet"
-    stray.write_bytes(b"left by a crash")
-    sweep(feed.lake)
-    assert stray.exists()  # another writer may be about to name it
-    long_ago = (NOW - timedelta(days=60)).timestamp()
-    os.utime(stray, (long_ago, long_ago))
-    before = contents(feed)
-    sweep(feed.lake)
-    assert not stray.exists()
-    assert contents(feed) == before
-
-
-def test_raw_messages_go_after_their_time_and_nothing_else(feed):
-    feed.now += timedelta(days=91)
-    before, balance = contents(feed), feed.sql("SELECT sum(received) FROM balance")
-    assert sweep(feed.lake).raw_days == 1
-    assert feed.sql("SELECT count(*) FROM raw_messages") == [(0,)]
-    after = contents(feed)
-    assert {n: v for n, v in after.items() if n != "raw_messages"} == {
-        n: v for n, v in before.items() if n != "raw_messages"
-    }
-    assert feed.sql("SELECT sum(received) FROM balance") == balance
-    fill(feed, 1, COMMITS)
-    assert feed.sql("SELECT count(*) FROM raw_messages") == [(5,)]
 
 
 @pytest.mark.soak
