@@ -1,8 +1,8 @@
 """A backlog of QoS 1 messages that waits for our session: made, and brought into the lake, measured."""
 
-import os
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from ingest_load import FAMILIES, messages
@@ -33,11 +33,12 @@ def waiting(broker: Broker, count: int, devices: int, days: int = 1) -> None:
     publish(messages(count, devices, days), url=broker.url, client_id="bench")
 
 
-def drained(home: Path, count: int) -> tuple[float, float, list[float]]:
+def drained(home: Path, count: int, environment: Mapping[str, str] | None = None) -> tuple[float, float, list[float]]:
     """Seconds from the first message received to all of them visible; peak memory in MB, together and each."""
     began = time.time_ns() // 1000
-    os.environ["DRAVA_INGEST__FLUSH_SECONDS"] = "0.5"  # the last, smaller batch must not wait for more to come
-    with ingesting(home, "--until-idle", "2") as (process, gauge):
+    # the last, smaller batch must not wait for more to come
+    more = {"DRAVA_INGEST__FLUSH_SECONDS": "0.5", **(environment or {})}
+    with ingesting(home, "--until-idle", "2", environment=more) as (process, gauge):
         process.wait()
     peak, single = gauge.stop()
     lake = library.connect(home)

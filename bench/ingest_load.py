@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+STRIDE = 7919  # a prime: every step once, neighbours far apart
 FAMILIES = {
     "water_meter": "volume_total_m3",
     "district_meter": "flow_m3h",
@@ -15,7 +16,7 @@ FAMILIES = {
 
 
 def messages(count: int, devices: int, days: int) -> Iterator[tuple[str, bytes]]:
-    """About 140 bytes each, six families in turn, the readings of a device in order of time."""
+    """About 140 bytes each, six families in turn; of one day in order of time, of several days all mixed."""
     families = list(FAMILIES)
     steps = max(count // devices, 1)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -26,7 +27,8 @@ def messages(count: int, devices: int, days: int) -> Iterator[tuple[str, bytes]]
         device, step = number % devices, number // devices
         family = families[device % len(families)]
         value = step if family in {"traffic_counter", "water_meter"} else step % 90 + 0.25
-        at = (start + gap * step).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        moment = step if days == 1 else step * STRIDE % steps
+        at = (start + gap * moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         body = {"time": at, "seq": step, FAMILIES[family]: value}
         if family not in {"traffic_counter", "streetlight", "district_meter"}:
             body["battery_pct"] = 87.5

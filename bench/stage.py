@@ -1,9 +1,10 @@
 """A broker, a home and a memory gauge for the measurements of this folder. Nothing here is part of the product."""
 
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,9 +53,12 @@ class Gauge:
 
 
 @contextmanager
-def ingesting(home: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], Gauge]]:
-    """Ingestion as a process of its own, measured."""
-    process = subprocess.Popen([*DRAVA, "--home", str(home), "ingest", *words], cwd=ROOT, text=True)
+def ingesting(
+    home: Path, *words: str, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], Gauge]]:
+    """Ingestion as a process of its own, measured; `environment` is put on top of ours."""
+    variables = os.environ | dict(environment or {})
+    process = subprocess.Popen([*DRAVA, "--home", str(home), "ingest", *words], cwd=ROOT, text=True, env=variables)
     gauge = Gauge(process)
     try:
         yield process, gauge

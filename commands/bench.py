@@ -26,6 +26,7 @@ def ingest(
     days: Annotated[int, typer.Option(help="Over how many days their times spread.")] = 1,
     devices: Annotated[int, typer.Option(help="How many devices send them.")] = 2000,
     runs: Annotated[int, typer.Option(help="How often; the median is printed.")] = 3,
+    slow_disk_ms: Annotated[int, typer.Option(help="How much longer each fsync of Drava takes.")] = 0,
     as_json: Json = False,
 ) -> None:
     """From a backlog at the broker to rows visible in SQL, beside mosquitto_sub and the usual Python stack."""
@@ -33,6 +34,7 @@ def ingest(
     if not script.is_file():
         raise DravaError("the measurements are not installed", "Run this from a checkout, after make test")
     asked = {"--messages": messages, "--days": days, "--devices": devices, "--runs": runs}
+    asked["--slow-disk-ms"] = slow_disk_ms
     words = [str(word) for pair in asked.items() for word in pair]
     command = [sys.executable, str(script), *words, *(["--json"] if as_json else [])]
     done = subprocess.run(command, check=False)  # noqa: S603 - our own script, numbers as its arguments

@@ -8,6 +8,7 @@ One high-water time per device and key (`ingest.state`) tells most readings to b
 looked up in the published files of its day.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from schemas.vocabulary import Family
 
 STORED, COMPLETED, REVISED, DUPLICATE = "stored", "completed", "revised", "duplicate"
 HOUR_US = 3_600_000_000
+LOOK_UP_BYTES = 8 * 2**20
 
 
 def judge(state: FamilyState, rows: pl.DataFrame, files: Files) -> pl.DataFrame:
@@ -29,10 +31,16 @@ def judge(state: FamilyState, rows: pl.DataFrame, files: Files) -> pl.DataFrame:
     Returns all rows; those with status `duplicate` are not to be stored.
     """
     rows, again = _ordered(state.marked(rows))
+    days = rows.select(_day_of(pl.col("observed_at")))["_day"].unique()
+    state.recent.cover([day for day in state.recent.unknown(days) if not files([str(day)])])
     late = (rows["observed_at"] <= rows["_mark"]).fill_null(value=False)
     resent = (rows["time_source"] == "broker") & rows["duplicate"]
     rows = rows.with_columns(
-        late.alias("_late"), resent.alias("_resent"), status=pl.lit(STORED), revision=pl.lit(0, pl.Int16)
+        again.alias("_again"),
+        late.alias("_late"),
+        resent.alias("_resent"),
+        status=pl.lit(STORED),
+        revision=pl.lit(0, pl.Int16),
     )
     doubt = again | late | resent
     if doubt.any():
@@ -62,10 +70,15 @@ def _ordered(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 
 
 def _judged(state: FamilyState, doubtful: pl.DataFrame, placed: pl.DataFrame, files: Files) -> pl.DataFrame:
-    """Decide about rows that may not be new: columns _row, status, revision. `placed` got their time by the broker."""
+    """Decide about rows that may not be new: columns _row, status, revision; new ones may be left out.
+
+    `placed` got their time by the broker.
+    """
     measures = list(state.family.measures)
     identity = [*state.by, "observed_at"]
     stored = _look_up(state, doubtful, files)
+    met = doubtful.join(stored, on=identity, how="semi")["_row"]
+    doubtful = doubtful.filter(pl.col("_again") | pl.col("_resent") | pl.col("_row").is_in(met.implode()))
     # exact copies, the mass of all duplicates, are decided in columns
     copies = doubtful.filter(~pl.struct(*identity, *measures).is_first_distinct())
     rest = doubtful.join(copies, on="_row", how="anti")
@@ -87,22 +100,47 @@ def _judged(state: FamilyState, doubtful: pl.DataFrame, placed: pl.DataFrame, fi
 
 
 def _look_up(state: FamilyState, doubtful: pl.DataFrame, files: Files) -> pl.DataFrame:
-    """The published rows of the devices and days in doubt, a day at a time."""
+    """The published rows that share their identity with rows in doubt; for those sent again, all that stand near."""
     names = [*state.by, "observed_at", *state.family.measures, "time_source", "seq", "received_at", "message_id"]
     schema = {name: doubtful.schema[name] for name in names}
+    late = doubtful.filter(pl.col("_late") & ~pl.col("_resent")).with_columns(_day_of(pl.col("observed_at")))
+    late = state.recent.perhaps(late)
     found = [pl.DataFrame(schema=schema)]
-    ask = doubtful.filter(pl.col("_late") | pl.col("_resent"))
+    for days, paths in _parts(late["_day"].unique().sort(), files):
+        part = late.filter(pl.col("_day").is_in(days.implode()))
+        same = part.lazy().select(*state.by, "observed_at")
+        there = _published(state.family, paths, part, schema)
+        found.append(there.join(same, on=[*state.by, "observed_at"], how="semi").collect(engine="streaming"))
+    resent = doubtful.filter("_resent")
     # the first copy of what was sent again may stand in the day before
-    days = [(ask, pl.col("observed_at")), (ask.filter("_resent"), pl.col("observed_at") - HOUR_US)]
-    asked = pl.concat(rows.with_columns(pl.from_epoch(time, "us").dt.date().alias("_day")) for rows, time in days)
-    for (date,), part in asked.group_by("_day"):
+    asked = [resent.with_columns(_day_of(pl.col("observed_at") - before)) for before in (0, HOUR_US)]
+    for (date,), part in pl.concat(asked).group_by("_day"):
         paths = files([str(date)])
         if paths:
-            found.append(_of_day(state.family, paths, part, schema))
-    return pl.concat(found)
+            found.append(_published(state.family, paths, part, schema).collect())
+    return pl.concat(found).unique(maintain_order=True)
 
 
-def _of_day(family: Family, paths: list[Path], part: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
+def _day_of(time: pl.Expr) -> pl.Expr:
+    return pl.from_epoch(time, "us").dt.date().alias("_day")
+
+
+def _parts(days: pl.Series, files: Files) -> Iterator[tuple[pl.Series, list[Path]]]:
+    """Days and their files, as many at once as are small together: to open them one by one costs more than to read."""
+    begin, size, paths = 0, 0, list[Path]()
+    for place, day in enumerate(days):
+        there = files([str(day)])
+        more = sum(path.stat().st_size for path in there)
+        if paths and size + more > LOOK_UP_BYTES:
+            yield days[begin:place], paths
+            begin, size, paths = place, 0, []
+        size, paths = size + more, paths + there
+    if paths:
+        yield days[begin:], paths
+
+
+def _published(family: Family, paths: list[Path], part: pl.DataFrame, schema: dict[str, Any]) -> pl.LazyFrame:
+    """Rows of these files that may have to do with rows in doubt: of their devices, about their time."""
     devices = part["device_id"].unique()
     low, high = part["observed_at"].min(), part["observed_at"].max()
     # what was placed in time by the broker may stand anywhere in the hour before
@@ -114,7 +152,6 @@ def _of_day(family: Family, paths: list[Path], part: pl.DataFrame, schema: dict[
         .filter(pl.col("device_id").is_in(devices.implode()) & near)
         .with_columns(time, pl.col("received_at").dt.epoch("us"))
         .cast(schema)  # type: ignore[arg-type] # names and types
-        .collect()
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from ingest.judgement import Memory, recent
+from ingest.recent import Recent
 from lake.tables import columns
 from schemas.vocabulary import Family
 
@@ -32,6 +33,7 @@ class FamilyState:
         self._of_device = pl.Series("_series", [], pl.UInt32)  # by registry number, where a device is one series
         self._mark = pl.Series("_mark", [], pl.Int64)
         self._last = {name: pl.Series(f"_last_{name}", [], pl.Float64) for name in self.registers}
+        self.recent = Recent()
         self.memory = Memory(family)  # of what the tests against earlier readings need
 
     def marked(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -61,6 +63,7 @@ class FamilyState:
 
     def load(self, files: Sequence[Path]) -> None:
         """Learn from published files, some at a time so that memory stays small."""
+        self.recent.forget()
         for start in range(0, len(files), LOAD_FILES):
             scan = scan_files(self.family, files[start : start + LOAD_FILES])
             time = pl.col("observed_at").dt.epoch("us")

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from catalog import plans
 from catalog import registry as registry_tables
@@ -31,6 +32,7 @@ from schemas.settings import Home
 from schemas.vocabulary import families
 
 MAX_PARTITIONS = 64
+EVEN = 0.9  # days one after the other: a share of the messages opens that share of the partitions
 QUARTER_US = 900_000_000
 JOURNAL_BITS = 44  # message_id: the journal's number above, the message's number in it below
 
@@ -46,10 +48,10 @@ class Work:
     noticed: set[Event] = field(default_factory=set)  # of the shape of the data, for the first time
     counts: dict[str, int] = field(default_factory=dict)  # by column of the sheets, and by reason of quarantine
 
-    @property
-    def partitions(self) -> int:
-        """How many partitions the family tables' rows open."""
-        return sum(len(days) for name, days in self.tables.items() if name in families())
+    def opened(self) -> list[int]:
+        """The message that opens each partition of the family tables, in their order."""
+        parts = [day for name, days in self.tables.items() if name in families() for day in days.values()]
+        return sorted(pc.min(part["message_id"]).as_py() for part in parts)
 
 
 class Writer:
@@ -84,16 +86,17 @@ class Writer:
             return self._untold.pop(journal.uuid)
 
     def _fitting(self, rows: list[Row], journal: int) -> tuple[list[Row], Work]:
-        """Decide as many rows as open few partitions; where fewer rows open as many (an upload of a year), all."""
+        """Decide as many rows as open few partitions; all, where fewer would only open them again and again."""
         work = self.decide(messages(rows, journal))
-        taken, kept = rows, work
-        while kept.partitions > MAX_PARTITIONS and len(taken) > 1:
-            fewer = taken[: len(taken) // 2]
-            less = self.decide(messages(fewer, journal))
-            if less.partitions > kept.partitions * 0.75:
-                return rows, work
-            taken, kept = fewer, less
-        return taken, kept
+        opened = [number - (journal << JOURNAL_BITS) for number in work.opened()]
+        if len(opened) <= MAX_PARTITIONS:
+            return rows, work
+        fewer = [row for row in rows if row.first + row.messages <= opened[MAX_PARTITIONS]]
+        share = sum(row.messages for row in fewer) / sum(row.messages for row in rows)
+        again = sum(number < fewer[-1].first + fewer[-1].messages for number in opened) if fewer else 0
+        if not fewer or share < again / len(opened) * EVEN:
+            return rows, work
+        return fewer, self.decide(messages(fewer, journal))
 
     def position(self, journal: Reader) -> int:
         """The last row of a journal that is published."""
@@ -105,6 +108,7 @@ class Writer:
         self._notice.write(work.noticed, micros(self.clock()))
         for name, rows in work.learnt.items():
             self._states[name].learn(rows)
+            self._states[name].recent.learn(rows)
             self._states[name].version = snapshot.versions[name]
 
     def router(self) -> Router:
@@ -214,11 +218,14 @@ def _refusals(made: Normalised, known: Known, batch: Batch) -> Iterable[Refusal]
 
 def by_day(rows: pl.DataFrame, schema: pa.Schema) -> Days:
     """Rows split by their UTC day (column `day`, a date), with the columns and types of a table."""
-    days = rows["day"]
-    if rows.height and days.min() == days.max():
-        return {str(days[0]): _table(rows, schema)}
-    parts = rows.partition_by("day", as_dict=True, maintain_order=True)
-    return {str(day): _table(part, schema) for (day,), part in parts.items()}
+    rows = rows.sort("day", maintain_order=True) if rows["day"].n_unique() > 1 else rows
+    table = _table(rows, schema)  # once: each day on its own would cost more than all of them
+    found: dict[str, pa.Table] = {}
+    begin = 0
+    for day, height in rows.select(pl.col("day").rle()).unnest("day").select("value", "len").iter_rows():
+        found[str(day)] = table.slice(begin, height)
+        begin += height
+    return found
 
 
 def _table(rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
