@@ -100,6 +100,17 @@ def run() -> None:
     except DravaError as error:
         sys.stderr.write(f"drava: {error}\n")
         sys.exit(WRONG_USE)
+    except _world() as error:
+        what = str(getattr(error, "orig", error))
+        sys.stderr.write(f"drava: {what}. Look at the disk and at the permissions: drava doctor says more\n")
+        sys.exit(WRONG_USE)
+
+
+def _world() -> tuple[type[Exception], ...]:
+    """What a disk or a database raises that cannot be used; asked for when something was raised."""
+    from catalog.store import UNUSABLE  # noqa: PLC0415 - most commands never need it
+
+    return OSError, UNUSABLE
 
 
 if __name__ == "__main__":

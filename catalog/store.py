@@ -28,6 +28,8 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from schemas.errors import DravaError
 from schemas.settings import FORMAT
 
+UNUSABLE = OperationalError  # locked, read-only, away
+
 metadata = MetaData()
 _Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
 

@@ -48,7 +48,11 @@ def examine(home: Home, store: Store, lake: Lake, now: datetime, conf: Path | No
         yield say("journal.none")
     yield from _sessions(home, say, now)
     yield from _plan(home, say, store)
-    state = moment(home, store, lake)  # completes what a crash left behind
+    try:
+        state = moment(home, store, lake)  # completes what a crash left behind
+    except OSError as error:  # of a disk that cannot be written, which is named above
+        yield say("lake.unwritable", what=str(error))
+        return
     seen = list(_lake(home, say, store, state))
     yield from seen
     try:
@@ -135,7 +139,7 @@ def _locked(path: Path) -> bool:
     """Whether a process holds this lock."""
     if not path.exists():
         return False
-    handle = os.open(path, os.O_RDWR)
+    handle = os.open(path, os.O_RDONLY)  # also of a disk that is read-only
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -77,7 +77,9 @@ def disk(home: Home, say: Say) -> Iterator[Finding]:
     """There is space, for now and for a while."""
     usage = shutil.disk_usage(home.path)
     least, free = home.settings.ingest.min_free_mb, usage.free // MB
-    if free < least:
+    if os.statvfs(home.path).f_flag & os.ST_RDONLY:
+        yield say("disk.readonly", home=home.path)
+    elif free < least:
         yield say("disk.full", free=free, least=least)
     elif free < 2 * least:
         yield say("disk.little", free=free, least=least)

@@ -43,13 +43,23 @@ def find(home: Path, at: str | None = None) -> Snapshot:
     try:
         if at is None:
             newest = published / "current.json"
-            return _read(newest) if newest.exists() else Snapshot()
+            return _read(newest) if newest.exists() else _empty(home)
         kept = sorted((_stamp(file), file) for file in (published / "snapshots").glob("*-*.json"))
         return _chosen(kept, at)
     except PermissionError:
         raise DravaError(
             f"{published} may not be read by this user", "Add the user to the group that owns the home"
         ) from None
+
+
+def _empty(home: Path) -> Snapshot:
+    """A home without a commit; not one whose tables are there and cannot be seen."""
+    if any((home / "lake").glob("*/_delta_log")):
+        raise DravaError(
+            f"{home}/published/current.json is gone: which rows belong together is not known",
+            "The next commit writes it again, or the service's user with: drava doctor",
+        )
+    return Snapshot()
 
 
 def _chosen(kept: list[tuple[tuple[int, int], Path]], at: str) -> Snapshot:

@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -363,3 +364,21 @@ def test_messages_that_the_broker_dropped(feed, tmp_path):
 def test_the_queue_of_a_configuration_that_is_not_there(tmp_path):
     with pytest.raises(DravaError, match="cannot be read"):
         queue(tmp_path / "none.conf")
+
+
+def test_a_disk_that_is_read_only(feed, tmp_path):
+    """A disk in trouble is often mounted so: doctor says it, and looks at what can be looked at."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(place)], check=False, capture_output=True)
+    if made.returncode:
+        pytest.skip("mounting needs root")
+    try:
+        home = place / "home"
+        shutil.copytree(feed.home.path, home)
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        done = CliRunner(env={"DRAVA_LANG": "en"}).invoke(app, ["--home", str(home), "doctor", "--json"])
+        failed = {f"{f['check']}.{f['case']}" for f in json.loads(done.stdout) if f["level"] == "fail"}
+        assert {"disk.readonly", "lake.unwritable"} <= failed
+    finally:
+        subprocess.run(["umount", str(place)], check=True)

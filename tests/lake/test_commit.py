@@ -1,6 +1,7 @@
 """Proves that a commit is decided once and visible once: killed at every step, with two writers, with a full disk."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from catalog import store as tables
 from ingest.drain import main as writer_main
 from ingest.run import WRITER
 from lake.commit import Lake
+from lake.snapshot import find
 from schemas.errors import DravaError
 from schemas.steps import COMMIT
 from tests.ingest.feeding import HOUR, NOW, Feed, multiset, topic, view, z
@@ -328,3 +330,21 @@ def test_everything_that_a_commit_names_was_synced_before_it(feed, monkeypatch):
     assert unsynced == []
     shown = [path for path in feed.home.published.rglob("*") if path.is_file()]
     assert [path for path in shown if path.stat().st_ino not in synced] == []
+
+
+def test_published_taken_away_is_made_again(tmp_path):
+    """Everything in it comes from the catalogue; until then readers are told, and do not see an empty lake."""
+    feed = Feed(tmp_path / "home")
+    feed.register(("w1", "water_meter"))
+    lake = Lake(feed.home, feed.store, lambda: NOW)
+    for number in range(2):
+        feed.say(topic("w1"), {"time": z(NOW - number * HOUR), "volume_total_m3": 10 - number})
+        feed.commit()
+        with lake.exclusive():  # one that has shown this snapshot already
+            pass
+        shutil.rmtree(feed.home.published)
+        with pytest.raises(DravaError, match=r"current\.json is gone"):
+            find(feed.home.path)
+        with lake.exclusive():
+            pass
+        assert feed.sql("SELECT count(*) FROM water_meter JOIN devices USING (device_id)") == [(number + 1,)]
