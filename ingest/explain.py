@@ -5,10 +5,13 @@ as if that line were there. Sniffing is for people: it proposes and never decide
 """
 
 import re
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
 
 import msgspec
 import polars as pl
@@ -30,10 +33,11 @@ from ingest.topics import matches
 from schemas.clock import micros
 from schemas.quality import Test
 from schemas.reasons import Reason
-from schemas.settings import Route, Settings
-from schemas.vocabulary import families
+from schemas.settings import Lang, Route, Settings
+from schemas.vocabulary import Text, families
 
 MOST = 3  # proposals
+Say = Callable[..., str]  # the name of a text, and what stands in it
 _NUMBERED = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 
 
@@ -64,27 +68,28 @@ class Walk:
         self.registry = registry
         self.profiles = profiles
         self.now = now
+        self.say = _say(settings.lang)
 
     def steps(self, topic: str, payload: bytes) -> Iterator[Step]:
         """Walk. The last step says what would stand in the lake."""
         payload, dropped = self._edge(topic, payload)
         if dropped:
-            yield Step("edge", State.DONE, f"taken out before anything is stored: {', '.join(dropped)}")
+            yield Step("edge", State.DONE, self.say("edge", names=", ".join(dropped)))
         router = Router(self.settings, Known(self.registry), self.profiles)
         source = router[topic]
         settings = self.settings
         if source.codec is None:
             found = _fitting_codecs(topic, payload)
-            yield Step("route", State.MISSING, _no_route(source.rejected, found), _route_line(topic, found))
+            yield Step("route", State.MISSING, _no_route(self.say, topic, found), _route_line(topic, found))
             if not found:
                 return
             settings = settings.model_copy(update={"route": [*settings.route, Route(filter=topic, codec=found[0])]})
             router = Router(settings, router.known, self.profiles)
             source = router[topic]
         else:
-            yield Step("route", State.DONE, _route_said(settings, topic))
+            yield Step("route", State.DONE, _route_said(self.say, settings, topic))
         sent = source.codec(topic, payload) if source.codec else []
-        yield _codec_step(sent)
+        yield _codec_step(self.say, sent)
         if isinstance(sent, Rejected | Housekeeping):
             return
         one = next((item for item in sent if not isinstance(item, Rejected)), None)
@@ -118,41 +123,46 @@ class Walk:
 
     def _device(self, device: Device | None, one: Reading | Uplink, family: str, profile: Profile | None) -> Step:
         if device is not None:
-            said = f"{device.device_id} is registered as {device.family}, model {device.model or '(none)'}"
+            model = device.model or self.say("no_model")
+            said = self.say("registered", device=device.device_id, family=device.family, model=model)
             if profile is not None and profile.family != device.family:
-                return Step("device", State.WRONG, f"{said}; {profile.id} is for {profile.family}")
+                return Step(
+                    "device",
+                    State.WRONG,
+                    self.say("other_family", said=said, profile=profile.id, family=profile.family),
+                )
             return Step("device", State.DONE, said)
         model = profile.recognise.models[0] if profile and isinstance(one, Uplink) else ""
         head = "device_id,family,thing_id,valid_from,model"
         row = f"{one.device},{family},THING,{self.now.date()},{model}"
-        return Step("device", State.MISSING, f"{one.device} is not in the registry", f"{head}\n{row}")
+        return Step("device", State.MISSING, self.say("unregistered", device=one.device), f"{head}\n{row}")
 
     def _meaning(self, device: Device, one: Reading | Uplink, profile: Profile | None) -> Iterator[Step]:
         """What the profile makes of it."""
         registered = self.profiles.by_model(device.model or "")
         if profile is None:
             if isinstance(one, Reading):
-                yield Step("profile", State.DONE, "none is needed: the fields have the names of columns")
+                yield Step("profile", State.DONE, self.say("profile_needless"))
                 return
-            names = ", ".join(one.object or {}) or "no decoded object"
-            yield Step("profile", State.MISSING, f"none reads these fields: {names}"[:300], _skeleton(one))
+            names = ", ".join(one.object or {}) or self.say("no_object")
+            yield Step("profile", State.MISSING, self.say("profile_missing", names=names)[:300], _skeleton(one))
             return
         others = [p.id for p in _fitting_profiles(self.profiles, one) if p is not profile][: MOST - 1]
-        also = f"; also fits: {', '.join(others)}" if others else ""
+        also = self.say("also_fits", profiles=", ".join(others)) if others else ""
         if registered is profile:
-            yield Step("profile", State.DONE, f"{profile.id}: {profile.title.en}")
+            yield Step("profile", State.DONE, f"{profile.id}: {profile.title.to(self.settings.lang)}")
         elif isinstance(one, Uplink):
             line = f"model: {profile.recognise.models[0]}"
-            yield Step("profile", State.MISSING, f"the registry names no model; {profile.id} fits{also}", line)
+            yield Step("profile", State.MISSING, self.say("profile_fits", profile=profile.id) + also, line)
         made = read(profile, one)
         if isinstance(made, Rejected):
             yield Step("fields", State.WRONG, f"{made.reason.value}: {made.detail}")
         elif isinstance(made, Housekeeping):
-            yield Step("fields", State.DONE, f"nothing was measured: {made.kind}")
+            yield Step("fields", State.DONE, self.say("nothing_measured", kind=made.kind))
         else:
             extra = sorted({key for reading in made for key in reading.extra})
             told = [f"{reading.family or profile.family}: {_values(reading.values)}" for reading in made]
-            kept = f"; without a name, kept in extra: {', '.join(extra)}" if extra else ""
+            kept = self.say("extra", names=", ".join(extra)) if extra else ""
             yield Step("fields", State.DONE, "; ".join(told) + kept)
 
     def _kept(self, router: Router, topic: str, payload: bytes) -> Iterator[Step]:
@@ -162,7 +172,7 @@ class Walk:
         arrays = [pa.array(values, field.type) for values, field in zip(columns, MESSAGES, strict=True)]
         batch = decode(with_ids(pa.record_batch(arrays, schema=MESSAGES), 0), router)
         for refusal in batch.refused:
-            yield Step("lake", State.WRONG, f"quarantine: {refusal.reason.value} ({refusal.detail})")
+            yield Step("lake", State.WRONG, self.say("quarantine", reason=f"{refusal.reason.value} ({refusal.detail})"))
         facts = pl.DataFrame(batch.messages.select(["received_at", "retain", "duplicate", "message_id"]))
         limits = self.settings.ingest
         for name, rows in batch.rows.items():
@@ -178,17 +188,24 @@ class Walk:
                 ingested_at=now,
             )
             for row in made.refused.iter_rows(named=True):
-                yield Step("lake", State.WRONG, f"quarantine: {row['reason']}")
+                yield Step("lake", State.WRONG, self.say("quarantine", reason=row["reason"]))
             for row in made.rows.iter_rows(named=True):
-                yield _row(name, rows.family.measures, row)
+                yield _row(self.say, name, rows.family.measures, row)
 
 
-def _row(family: str, measures: Sequence[str], row: dict[str, object]) -> Step:
+def _row(say: Say, family: str, measures: Sequence[str], row: dict[str, object]) -> Step:
     values = {name: row[name] for name in measures if row[name] is not None}
     tests = [test.name.lower() for test in Test if int(str(row["quality_tests"])) & test and test.name]
-    failed = f", tests not passed: {', '.join(tests)}" if tests else ", all tests passed"
     when = pl.Series([row["observed_at"]], dtype=pl.Datetime("us", "UTC"))[0].isoformat().replace("+00:00", "Z")
-    said = f"{family}: {_values(values)}; time {when} ({row['time_source']}); quality {row['quality']}{failed}"
+    said = say(
+        "row",
+        family=family,
+        values=_values(values),
+        time=when,
+        source=row["time_source"],
+        quality=row["quality"],
+        tests=say("failed", tests=", ".join(tests)) if tests else say("passed"),
+    )
     return Step("lake", State.DONE, said)
 
 
@@ -198,36 +215,48 @@ def _values(values: dict[str, object]) -> str:
     )
 
 
-def _codec_step(sent: Decoded) -> Step:
+def _codec_step(say: Say, sent: Decoded) -> Step:
     match sent:
         case Rejected():
             return Step("codec", State.WRONG, f"{sent.reason.value}: {sent.detail}")
         case Housekeeping():
-            return Step("codec", State.DONE, f"housekeeping ({sent.kind}): counted, and nothing else")
+            return Step("codec", State.DONE, say("housekeeping", kind=sent.kind))
     wrong = [item for item in sent if isinstance(item, Rejected)]
     if wrong:
-        said = (
-            f"{len(sent)} elements, {len(wrong)} of them wrong; the first: {wrong[0].reason.value}: {wrong[0].detail}"
-        )
+        reason, detail = wrong[0].reason.value, wrong[0].detail
+        said = say("wrong_elements", count=len(sent), wrong=len(wrong), reason=reason, detail=detail)
         return Step("codec", State.WRONG, said)
     first = next(item for item in sent if not isinstance(item, Rejected))
     if isinstance(first, Uplink):
-        parts = [f"port {first.port}"] if first.port is not None else []
-        parts += [f"a frame of {len(first.data)} bytes"] if first.data else []
-        parts += [f"an object with {', '.join(first.object)}"[:200]] if first.object else []
-        return Step("codec", State.DONE, f"an uplink of {first.device}: {'; '.join(parts) or 'empty'}")
-    return Step("codec", State.DONE, f"{len(sent)} reading{'s' if len(sent) > 1 else ''} of {first.device}")
+        parts = [say("port", port=first.port)] if first.port is not None else []
+        parts += [say("frame", bytes=len(first.data))] if first.data else []
+        parts += [say("object", names=", ".join(first.object))[:200]] if first.object else []
+        return Step("codec", State.DONE, say("uplink", device=first.device, parts="; ".join(parts) or say("empty")))
+    name = "readings" if len(sent) > 1 else "one_reading"
+    return Step("codec", State.DONE, say(name, count=len(sent), device=first.device))
 
 
-def _route_said(settings: Settings, topic: str) -> str:
+def _route_said(say: Say, settings: Settings, topic: str) -> str:
     levels = topic.split("/")
     route = next((route for route in settings.route if matches(route.filter, levels)), None)
-    return f"[[route]] {route.filter} leads to codec {route.codec}" if route else "one of our own topics: codec json"
+    return say("route", filter=route.filter, codec=route.codec) if route else say("own_topic")
 
 
-def _no_route(why: Rejected | None, found: Sequence[str]) -> str:
-    said = why.detail if why else "no route"
-    return f"{said}; it can be read by: {', '.join(found)}" if found else f"{said}; no codec reads this payload"
+def _no_route(say: Say, topic: str, found: Sequence[str]) -> str:
+    levels = topic.split("/")
+    own = levels[3:] == ["telemetry"] and levels[1] not in families()
+    said = say("no_family", family=levels[1][:64]) if own else say("no_route")
+    return say("readable", why=said, codecs=", ".join(found)) if found else say("unreadable", why=said)
+
+
+@cache
+def _texts() -> dict[str, Text]:
+    said = tomllib.loads((files("ingest") / "explain.toml").read_text("utf-8"))
+    return {name: Text(**text) for name, text in said.items()}
+
+
+def _say(lang: Lang) -> Say:
+    return lambda name, **told: _texts()[name].to(lang).format(**told)
 
 
 def _route_line(topic: str, found: Sequence[str]) -> str:

@@ -18,9 +18,9 @@ UP = f"application/7/device/{EUI}/event/up"
 BIN = {"deviceInfo": {"devEui": EUI}, "fPort": 85, "data": "AXVXA4KAAgQAAA=="}
 
 
-def walk(*devices, routes=()):
+def walk(*devices, routes=(), lang="en"):
     known = {device.device_id: device for device in devices}
-    return Walk(Settings(municipality="ptuj", route=list(routes)), Registry(1, known), brought(), NOW)
+    return Walk(Settings(municipality="ptuj", lang=lang, route=list(routes)), Registry(1, known), brought(), NOW)
 
 
 def device(model="EM310-UDL", family="waste_container", name=EUI):
@@ -40,6 +40,13 @@ def test_where_nothing_is_missing_the_last_step_says_what_is_stored():
     assert {step.state for step in found.values()} == {State.DONE}
     for part in ("waste_container", "distance_mm = 640", "quality 3", "decoder_warning"):  # its depth is not known
         assert part in found["lake"].said
+
+
+def test_a_slovenian_town_is_told_in_slovenian():
+    found = steps(walk(device(), routes=[ROUTE], lang="sl"), UP, BIN)
+    assert "vodi do dekodirnika" in found["route"].said
+    assert "je v registru kot waste_container" in found["device"].said
+    assert "kakovost 3, neopravljeni preskusi: decoder_warning" in found["lake"].said
 
 
 def test_of_a_frame_that_nobody_knows_a_profile_is_proposed_and_applied():
