@@ -33,6 +33,15 @@ from schemas.settings import Home
 if TYPE_CHECKING:
     from ingest.metrics import Endpoint
 
+# The system's allocator gives memory back, Arrow's own keeps it; few arenas for the many threads that wait for the
+# disk, and pages given back at once, do the same for polars. A second thread of polars costs a third more CPU for the
+# small frames of a batch, and the broker and the receiver need that core.
+WRITER_ENVIRONMENT = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "2",
+    "_RJEM_MALLOC_CONF": "narenas:2,dirty_decay_ms:500,muzzy_decay_ms:0",
+    "POLARS_MAX_THREADS": "1",
+}
 WRITER = "from drava import rooms; rooms(); from ingest.drain import main; import sys; main(*sys.argv[1:])"
 LINE_BYTES = 2**20
 READY_SECONDS = 10.0
@@ -121,11 +130,11 @@ class Ingestion:
             look()
             if endpoint:
                 endpoint.close()
-        if writer.returncode:
-            raise DravaError("the writer ended on its own", "See the lines above; the journal keeps what came")
-        for task in ends:
+        for task in ends:  # what ended us first: without a journal the writer fails too
             if not task.cancelled():
                 task.result()
+        if writer.returncode:
+            raise DravaError("the writer ended on its own", "See the lines above; the journal keeps what came")
         return self.progress
 
     def _check_start(self) -> None:
@@ -147,9 +156,6 @@ class Ingestion:
         self._stop.set()
 
     async def _start_writer(self, journal: Journal) -> asyncio.subprocess.Process:
-        # the system's allocator gives memory back, Arrow's own keeps it; a second thread of polars costs a third more
-        # CPU for the small frames of a batch, and the broker and the receiver need that core
-        environment = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system", "POLARS_MAX_THREADS": "1"}
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
@@ -159,7 +165,7 @@ class Ingestion:
             self.as_of,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=environment,
+            env=os.environ | WRITER_ENVIRONMENT,
             limit=LINE_BYTES,
         )
 

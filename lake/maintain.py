@@ -5,8 +5,10 @@ Every change is a plan of its own, like a commit. What nobody can ask for any mo
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from catalog.plans import DataFile
 from lake.commit import Lake
@@ -15,8 +17,8 @@ from lake.tables import MESSAGE_COUNTS, READING_COUNTS, columns, tables
 
 HOT_FILES = 48  # a day with so many small files is compacted while it fills
 COLD_FILES = 8  # and with so many when there is nothing else to do
-SMALL_ROWS = 100_000  # larger files are left alone
-ROWS_AT_ONCE, BYTES_AT_ONCE = 200_000, 6 * 2**20  # bounds the memory of a compaction
+SMALL_ROWS = 50_000  # larger files are left alone
+ROWS_AT_ONCE, BYTES_AT_ONCE = 100_000, 6 * 2**20  # bounds the memory of a compaction: 60 MB of a family
 CHECKPOINT_COMMITS = 100
 SWEEP_FIRST, SWEEP_EVERY = timedelta(hours=1), timedelta(days=1)
 
@@ -81,14 +83,19 @@ def compact(lake: Lake, name: str, day: str) -> int:
         if len(files) < 2:  # noqa: PLR2004 - one file is compact
             return 0
         paths = [lake.home.lake / name / file.path for file in files]
-        rows = pl.read_parquet(paths, schema=columns(name), missing_columns="insert", hive_partitioning=False)
-        if name == "balance":
-            sums = [pl.col(count).sum() for count in (*MESSAGE_COUNTS, *READING_COUNTS)]
-            rows = rows.group_by("device_id", "gateway").agg(sums)
-        order = [c for c in ("device_id", "observed_at", "received_at") if c in rows.columns][:2]
-        table = rows.sort(order, nulls_last=True).to_arrow().cast(tables()[name])
-        lake.rewrite("compact", {name: {day: table}}, {name: files})
+        lake.rewrite("compact", {name: {day: _merged(name, paths)}}, {name: files})
         return len(files)
+
+
+def _merged(name: str, paths: list[Path]) -> pa.Table:
+    """The rows of files, sorted. The copies on the way go at the end of this: they are what a writer peaks at."""
+    rows = pl.read_parquet(paths, schema=columns(name), missing_columns="insert", hive_partitioning=False)
+    if name == "balance":
+        sums = [pl.col(count).sum() for count in (*MESSAGE_COUNTS, *READING_COUNTS)]
+        rows = rows.group_by("device_id", "gateway").agg(sums)
+    order = [c for c in ("device_id", "observed_at", "received_at") if c in rows.columns][:2]
+    rows = rows.sort(order, nulls_last=True)
+    return rows.to_arrow().cast(tables()[name])
 
 
 def compact_all(lake: Lake, while_: Callable[[], bool] = lambda: True) -> int:
