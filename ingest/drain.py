@@ -15,7 +15,7 @@ from typing import IO
 from catalog.store import Store
 from ingest import space
 from ingest.collect import rare_collections
-from ingest.journal import Reader
+from ingest.journal import GoneError, Reader
 from ingest.writer import Writer
 from lake.commit import Lake
 from lake.maintain import Keeper, compact_all
@@ -84,6 +84,8 @@ class Drain:
                 wait = self._step(everything=not open_end)
             except Exception as error:  # the outermost loop: the journal holds everything, whatever went wrong
                 failures += 1
+                if isinstance(error, GoneError) and not open_end:
+                    sys.exit(WRONG)  # nothing is left to be committed; the receiver says so
                 hopeless = not self._opened and isinstance(error, DravaError)
                 if hopeless or (not open_end and failures > LAST_TRIES):
                     raise

@@ -59,6 +59,10 @@ class Row:
     batch: pa.RecordBatch  # with the columns of MESSAGES
 
 
+class GoneError(DravaError):
+    """Somebody has taken the journal away while it was in use."""
+
+
 def encode(messages: pa.RecordBatch) -> bytes:
     """The bytes of a row."""
     sink = pa.BufferOutputStream()
@@ -89,8 +93,7 @@ class Journal:
             self._db = self._new_segment(1)
             return
         self.uuid = _info(files[-1], "uuid")
-        self._db = _connect(files[-1])
-        self._number = int(files[-1].stem)
+        self._db = self._open(files[-1])
         last = self._db.execute("SELECT id, first + messages, hash FROM rows ORDER BY id DESC LIMIT 1").fetchone()
         if last is None:
             last = (
@@ -104,8 +107,14 @@ class Journal:
         """Write rows in one transaction; when this returns they are on the disk.
 
         Takes (messages, received_at in µs) a row. Raises OSError or sqlite3.Error where the disk does not take them;
-        then nothing of it is in the journal.
+        then nothing of it is in the journal. Raises DravaError where somebody has taken the segment away: what is
+        written to a file without a name is lost with its process.
         """
+        if not self._there():
+            raise DravaError(
+                f"the journal segment {self._file} was taken away while it was written",
+                "Start drava ingest again: it says from when on messages may be lost, the broker keeps the others",
+            )
         if self._size() > self._segment_bytes:  # before anything is written: a failure here repeats nothing
             following = self._new_segment(self._number + 1)
             self._db.close()
@@ -129,7 +138,7 @@ class Journal:
         for file, following in pairwise(files):  # never the one being written
             if int(_info(following, "first_row")) - 1 > position:
                 break
-            for path in (file, file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
+            for path in (file, *_beside(file)):
                 path.unlink(missing_ok=True)
             gone += 1
         return gone
@@ -149,12 +158,22 @@ class Journal:
         self._db.close()
         os.close(self._lock)
 
+    def _open(self, file: Path) -> sqlite3.Connection:
+        db = _connect(file)
+        self._file, self._number, self._inode = file, int(file.stem), file.stat().st_ino
+        return db
+
+    def _there(self) -> bool:
+        try:
+            return self._file.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
     def _size(self) -> int:
         pages = self._db.execute("PRAGMA page_count").fetchone()[0] * self._db.execute("PRAGMA page_size").fetchone()[0]
         return int(pages)
 
     def _new_segment(self, number: int) -> sqlite3.Connection:
-        self._number = number
         path = self.folder / f"{number:08d}.sqlite"
         fresh = self.folder / "fresh"  # a crash in here leaves no half-made segment under a segment's name
         fresh.unlink(missing_ok=True)
@@ -171,11 +190,13 @@ class Journal:
         with db:
             db.executemany("INSERT INTO info VALUES (?, ?)", facts.items())
         db.close()
+        for left in _beside(path):  # of a segment that was taken away: SQLite would read it into the new one
+            left.unlink(missing_ok=True)
         fresh.rename(path)
         handle = os.open(self.folder, os.O_RDONLY)
         os.fsync(handle)
         os.close(handle)
-        return _connect(path)
+        return self._open(path)
 
 
 class Reader:
@@ -266,12 +287,19 @@ class Reader:
 
     def _from(self, after: int) -> list[Path]:
         files = _segments(self.folder)
+        if not files:
+            raise GoneError(f"the journal in {self.folder} was taken away", "Put it back, or start drava ingest again")
         keep = [f for f, following in pairwise(files) if _first_row(following) - 1 > after]
         return keep + files[-1:]
 
 
 def _segments(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.sqlite"))
+
+
+def _beside(segment: Path) -> list[Path]:
+    """What SQLite keeps beside a segment while it is open, or after a crash."""
+    return [segment.with_name(segment.name + ending) for ending in ("-wal", "-shm")]
 
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

@@ -55,6 +55,26 @@ def test_a_lake_that_is_locked_is_journalled_for_and_drained_afterwards(tmp_path
     town.check(2100)
 
 
+def test_a_journal_that_is_taken_away_under_a_running_receiver_ends_it_and_the_next_start_tells(tmp_path, broker):
+    """Nothing more is acknowledged into a file without a name; what the broker keeps comes to the next start."""
+    town = Town(tmp_path / "home", broker.url, more=QUICK)
+    town.subscribe()
+    with town.serve() as service:
+        publish(broker.port, readings(100))
+        wait_for(lambda: town.committed() == 100)
+        with locked_lake(town):
+            publish(broker.port, readings(50, first=100))
+            wait_for(lambda: town.waiting() == 150)
+            (town.home.journal / "main" / "00000001.sqlite").unlink()
+            publish(broker.port, readings(70, first=150))
+            assert service.hear("was taken away while it was written")["level"] == "error"
+        assert service.process.wait(60) == 2
+    with town.serve() as service:
+        assert service.hear("may be lost")["why"] == "journal"
+        wait_for(lambda: town.committed() == 170)
+        assert service.end() == 0
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 24 MB of its own."""

@@ -292,3 +292,30 @@ def test_a_disk_that_does_not_take_it_leaves_nothing_of_it(folder):
     journal.append(rows(2))
     assert marks(folder) == [(1, 0, 1), (2, 3, 2)]
     assert Reader(folder).verify() == 2
+
+
+def test_a_segment_that_is_taken_away_takes_nothing_more(folder):
+    """What is written to a file without a name is lost with the process: it must not be acknowledged."""
+    journal = Journal(folder)
+    journal.append(rows(1))
+    (folder / "00000001.sqlite").unlink()
+    with pytest.raises(DravaError, match="was taken away"):
+        journal.append(rows(2))
+    reader = object.__new__(Reader)
+    reader.folder = folder
+    with pytest.raises(DravaError, match="was taken away"):
+        reader.waiting(0)
+
+
+def test_what_is_left_of_a_segment_that_was_taken_away_does_not_come_into_the_new_one(folder):
+    journal = Journal(folder)
+    journal.append(rows(1))
+    left = folder / "00000001.sqlite-wal"
+    kept = left.read_bytes()
+    journal.close()
+    (folder / "00000001.sqlite").unlink()
+    left.write_bytes(kept)
+    journal = Journal(folder)
+    journal.append(rows(7))
+    assert marks(folder) == [(1, 0, 7)]
+    assert Reader(folder).verify() == 1
