@@ -58,7 +58,8 @@ def _unpublish(folder: Path, kept: Sequence[Snapshot]) -> None:
     for path in folder.glob("*-*.json"):
         if path.name not in shown:
             path.unlink(missing_ok=True)
-    sync_folder(folder)  # before anything goes that only those named
+    if folder.is_dir():  # there is none before the first commit
+        sync_folder(folder)  # before anything goes that only those named
 
 
 def _shorten_logs(lake: Lake, kept: Sequence[Snapshot]) -> int:

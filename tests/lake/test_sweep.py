@@ -261,3 +261,8 @@ def test_a_writer_that_never_rests_sweeps_too(aged):
     aged.now += timedelta(hours=2)
     keeper.after_commit()
     assert everything(aged) == before
+
+
+def test_a_home_without_a_commit_has_nothing_to_sweep(tmp_path):
+    swept = sweep(Feed(tmp_path / "home").lake)
+    assert (swept.snapshots, swept.entries, swept.files) == (0, 0, 0)
