@@ -141,13 +141,31 @@ class _Interpreter:
             yield from map(_reading, _untold(uplink, found))
         elif found is not None and decoder:
             yield {"housekeeping": "device_info", "device": uplink.device or None}
-        elif uplink.data and (assumed := "" if model else _assumed(uplink)):
-            for line in self._uplink(uplink, assumed):
-                yield line | {"assumed": assumed}
+        elif uplink.data and (assumed := [] if model else self._assumed(uplink)):
+            yield from assumed
         elif uplink.data:
             yield {"rejected": Reason.NO_PROFILE, "detail": _unknown(uplink, wanted)}
         else:
             yield {"rejected": Reason.NO_MEASURE, "detail": "the uplink carries neither a frame nor an object"}
+
+    def _assumed(self, uplink: Uplink) -> list[Line]:
+        """What all device types that can read this frame agree upon, where nobody names a model; never stored.
+
+        A layout that fits the inverted bytes as well fits whatever is as long, and proves nothing.
+        """
+        data = uplink.data or b""
+        if len(data) < _SHORTEST or any(letter.isdigit() for letter in uplink.model or ""):
+            return []  # a name with a digit is a model, of which we know nothing
+        found = _fitting(data, uplink.port)
+        if _fitting(bytes(byte ^ 0xFF for byte in data), uplink.port).keys() & found.keys():
+            return []
+        made = {name: [line | {"assumed": name} for line in self._uplink(uplink, name)] for name in found}
+        said = [[_bare(line) for line in lines] for lines in made.values()]
+        return next(iter(made.values()), []) if all(one == said[0] for one in said) else []
+
+
+def _bare(line: Line) -> Line:
+    return {key: value for key, value in line.items() if key not in {"profile", "assumed"}}
 
 
 def _decoder(name: str) -> Decoder | None:
@@ -175,21 +193,6 @@ def _untold(uplink: Uplink, found: dict[str, object]) -> Iterator[Reading]:
 def _clock(record: dict[str, object]) -> int | None:
     """The device's own time; None where it has none, or one without an offset, whose zone only a profile knows."""
     return time_of(record["timestamp"]) or None if "timestamp" in record else None
-
-
-def _assumed(uplink: Uplink) -> str:
-    """The device type that alone can read this frame, where nobody names a model: shown, marked, and never stored.
-
-    A layout that fits the inverted bytes as well fits whatever is as long, and proves nothing.
-    """
-    data = uplink.data or b""
-    if len(data) < _SHORTEST or any(letter.isdigit() for letter in uplink.model or ""):
-        return ""  # a name with a digit is a model, of which we know nothing
-    found = _fitting(data, uplink.port)
-    first = next(iter(found), "")
-    alone = all(made == found[first] for made in found.values())
-    inverted = bytes(byte ^ 0xFF for byte in data)
-    return first if first and alone and not _fitting(inverted, uplink.port).keys() & found.keys() else ""
 
 
 def _fitting(data: bytes, port: int | None) -> dict[str, object]:

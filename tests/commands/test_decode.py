@@ -110,6 +110,7 @@ def test_a_frame_that_one_device_type_alone_can_read_is_shown_as_assumed(run):
     [
         (2, "0d3b0aef00000001", None),  # any eight bytes would do for a Dragino
         (1, "aa", None),  # one byte fits several
+        (85, "03671001", None),  # the temperature of a container, of a meter's surroundings, or of a room
         (1, "02012f000304d200010bb1", None),  # several Decentlab models, with different results
         (85, "03823a01040001", "Acme X1"),  # the server names a model, and it is none of ours
     ],
