@@ -47,6 +47,13 @@ LINE_BYTES = 2**20
 READY_SECONDS = 10.0
 
 
+MAIN = "main"
+ALONE = (
+    "broker.shared_group is not set: every receiver takes every message, and each keeps a queue at the broker. "
+    "Set it in drava.toml to share them, or end this one with: drava ingest --name {name} --depart"
+)
+
+
 class Ingestion:
     """One run of receiver and writer over one home."""
 
@@ -57,7 +64,7 @@ class Ingestion:
         *,
         as_of: str = "",
         say: Say = silent,
-        name: str = "main",
+        name: str = MAIN,
         depart: bool = False,
     ) -> None:
         """Nothing is opened before `run`. `depart`: take what the broker still keeps, then end the session for ever."""
@@ -143,6 +150,8 @@ class Ingestion:
 
         for finding in surroundings.outage(self.home, self.watch.standing.per_hour):
             self.say(f"{finding.what}: {finding.todo}", event="broker", level="warning")
+        if self.name != MAIN and not self.depart and not self.home.settings.broker.shared_group:
+            self.say(ALONE.format(name=self.name), event="broker", level="warning")
 
     async def _ready(self, reports: "asyncio.Task[None]") -> None:
         """Wait a moment for the writer's first word: two processes starting at once hold each other up."""

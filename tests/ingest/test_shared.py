@@ -51,3 +51,14 @@ def test_a_receiver_that_departs_takes_its_queue_along_and_leaves_nothing(tmp_pa
     assert asyncio.run(present()) == 0
     code, said = town.run(idle="0.05")
     assert "may be lost" not in said, "it left on purpose"
+
+
+def test_a_second_receiver_that_shares_nothing_is_told(tmp_path, broker):
+    """It loses nothing and doubles nothing, but it takes everything again, and leaves a queue when it goes."""
+    town = Town(tmp_path / "home", broker.url, more="[ingest]\nflush_seconds = 0.2\n")
+    town.subscribe()
+    code, said = town.run(idle="0.05")
+    assert (code, "shared_group" in said) == (0, False)
+    code, said = town.run(idle="0.05", name="second")
+    assert code == 0
+    assert "drava ingest --name second --depart" in said
