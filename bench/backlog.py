@@ -1,8 +1,10 @@
 """A backlog of QoS 1 messages that waits for our session: made, and brought into the lake, measured."""
 
+import sqlite3
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from ingest_load import FAMILIES, messages
@@ -48,7 +50,16 @@ def drained(home: Path, count: int, environment: Mapping[str, str] | None = None
     ask = "SELECT epoch_us(min(received_at)), count(*) FROM raw_messages WHERE received_at > make_timestamptz(?)"
     ((first, rows),) = lake.execute(ask, [began]).fetchall()
     assert rows == count, (rows, count)
-    return (home / "published" / "current.json").stat().st_mtime_ns / 1e9 - first / 1e6, peak, single
+    return visible(home) - first / 1e6, peak, single
+
+
+def visible(home: Path) -> float:
+    """When the last row could be asked for: the newest snapshot that ingestion made. Compaction makes more of them."""
+    ask = "SELECT max(snapshots.id) FROM snapshots JOIN plans ON plans.id = plan_id WHERE kind = 'ingest'"
+    with closing(sqlite3.connect(home / "catalog" / "catalog.sqlite")) as catalog:
+        ((number,),) = catalog.execute(ask).fetchall()
+    (file,) = (home / "published" / "snapshots").glob(f"{number:012d}-*.json")
+    return file.stat().st_mtime_ns / 1e9
 
 
 def peer(broker: Broker, count: int) -> list[str]:
