@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import polars as pl
@@ -212,41 +211,6 @@ def test_files_of_before_a_measure_was_added_are_read_compacted_and_compared(tmp
         assert sorted(everyone["battery_pct"], key=str) == [50, None, None, None]
         feed.check()
         compact_all(feed.lake)
-
-
-def test_ingestion_compaction_and_questions_at_once(feed):
-    """ducklake#650 and #1094: no row twice, none gone, in any snapshot that anyone sees."""
-    ended, seen, wrong = threading.Event(), set(), []
-    other = Feed.__new__(Feed)
-    other.__dict__ |= feed.__dict__
-    other.restart()
-
-    def ask():
-        while not ended.is_set():
-            with open_snapshot(feed.home.path, limited=False) as lake:
-                query = "SELECT count(*), count(DISTINCT message_id) FROM raw_messages"
-                rows, messages = lake.execute(query).fetchone()
-                received = lake.execute("SELECT sum(received) FROM balance").fetchone()[0]
-                seen.add(rows)
-                if not rows == messages == received or rows % 5:
-                    wrong.append((rows, messages, received))
-
-    def tidy():
-        while not ended.is_set():
-            compact_all(other.lake)
-
-    threads = [threading.Thread(target=ask), threading.Thread(target=tidy)]
-    for thread in threads:
-        thread.start()
-    try:
-        fill(feed, 10, COMMITS)
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
-    assert not wrong
-    assert len(seen) > 1
-    feed.check()
 
 
 @pytest.mark.soak
