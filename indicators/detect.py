@@ -1,11 +1,15 @@
 """Detectors over a snapshot: each row is a condition with its place, its time, its size and the numbers behind it."""
 
+import json
 from datetime import datetime, timedelta
+from typing import Any
 
+import polars as pl
 import pyarrow as pa
 
 from indicators.frame import Cursor, Terms, frame
 from indicators.header import Pack, chosen
+from indicators.method import FOUND, method
 from indicators.runner import reads
 from schemas.settings import Settings
 
@@ -30,7 +34,7 @@ FINDINGS = pa.schema(
 )
 
 
-MEMORY = timedelta(days=100)  # what lies further back no detector looks at
+OVER = timedelta(days=35)  # what ended before is not looked for again
 
 
 def run_detectors(connection: Cursor, *, as_of: datetime, settings: Settings, ids: list[str] | None = None) -> pa.Table:
@@ -40,8 +44,12 @@ def run_detectors(connection: Cursor, *, as_of: datetime, settings: Settings, id
     ended more than 35 days before is not looked for again.
     """
     wanted = chosen("detector", ids)
-    with frame(connection, Terms.of(settings, as_of), reads(wanted), back=MEMORY):
-        tables = [_findings(connection, pack) for pack in wanted]
+    terms = Terms.of(settings, as_of)
+    back = timedelta(days=max((pack.memory_days for pack in wanted), default=1))
+    with frame(connection, terms, [*reads(wanted), "things", "areas", "assignments"], back=back):
+        tables = [
+            _conditions(connection, pack, terms) if pack.method else _findings(connection, pack) for pack in wanted
+        ]
     return pa.concat_tables(tables) if tables else FINDINGS.empty_table()
 
 
@@ -51,6 +59,10 @@ def _findings(connection: Cursor, pack: Pack) -> pa.Table:
     )
     order = "ORDER BY since, thing_id, device_id, area_id"
     found = connection.sql(f"SELECT {columns} FROM ({pack.sql}) {order}").to_arrow_table()
+    return _named(pack, found)
+
+
+def _named(pack: Pack, found: pa.Table) -> pa.Table:
     constant = {"detector": pack.id, "kind": pack.name}
     return pa.table(
         [
@@ -61,3 +73,44 @@ def _findings(connection: Cursor, pack: Pack) -> pa.Table:
         ],
         schema=FINDINGS,
     )
+
+
+def _conditions(connection: Cursor, pack: Pack, terms: Terms) -> pa.Table:
+    """What the method of a pack finds in the series that its SELECT yields, with the places of the registry."""
+    series = pl.DataFrame(connection.sql(f"SELECT * FROM ({pack.sql}) ORDER BY asset, at").to_arrow_table())
+    held = _registered(connection, pack.subject)
+    assets = {key: json.loads(row["attributes"] or "{}") for key, row in held.items()}
+    rows = []
+    for found in method(str(pack.method))(series, assets).match_to_schema(FOUND).iter_rows(named=True):
+        if found["until"] is not None and found["until"] < terms.as_of - OVER:
+            continue
+        place = held.get(found["asset"], {})
+        rows.append(
+            {
+                "thing_id": found["asset"] if pack.subject == "thing" else place.get("thing_id"),
+                "device_id": found["asset"] if pack.subject == "device" else place.get("device_id"),
+                "area_id": found["asset"] if pack.subject == "area" else place.get("area_id"),
+                **{name: found[name] for name in ("since", "until", "severity", "litres_per_hour", "volume_m3")},
+                "eur": round(found["volume_m3"] * terms.water_eur_m3, 2) if found["volume_m3"] is not None else None,
+                "confidence": found["confidence"],
+                "evidence": found["evidence"],
+                "going_on": found["until"] is None,
+            }
+        )
+    rows.sort(key=lambda row: (row["since"], row["thing_id"] or "", row["device_id"] or "", row["area_id"] or ""))
+    return _named(pack, pa.Table.from_pylist(rows, pa.schema([FINDINGS.field(name) for name in pack.columns])))
+
+
+_PLACES = {
+    "thing": """SELECT t.thing_id AS asset, t.attributes, t.area_id, any_value(a.device_id) AS device_id
+        FROM things AS t LEFT JOIN assignments AS a ON a.thing_id = t.thing_id AND a.valid_to IS NULL GROUP BY ALL""",
+    "device": """SELECT a.device_id AS asset, any_value(t.attributes) AS attributes, any_value(t.area_id) AS area_id,
+        any_value(t.thing_id) AS thing_id
+        FROM assignments AS a JOIN things AS t ON t.thing_id = a.thing_id AND a.valid_to IS NULL GROUP BY ALL""",
+    "area": "SELECT area_id AS asset, NULL AS attributes FROM areas",
+}
+
+
+def _registered(connection: Cursor, subject: str) -> dict[str, dict[str, Any]]:
+    """Each asset with its attributes and its places."""
+    return {row["asset"]: row for row in connection.sql(_PLACES[subject]).to_arrow_table().to_pylist()}

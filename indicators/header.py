@@ -76,6 +76,9 @@ class Pack(Strict):
     reads: tuple[str, ...]
     references: tuple[str, ...] = ()
     cadence: Literal["commit", "hour", "night"]
+    method: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # the SELECT yields series for this one
+    subject: Literal["thing", "device", "area"] = "thing"  # what an asset of those series is
+    memory_days: Annotated[int, Field(ge=1)] = 100  # how far back a detector looks
     says: Says | None = None
     example: tuple[Example, ...] = ()
     sql: str
