@@ -8,10 +8,11 @@ import duckdb
 import pyarrow as pa
 
 from devices.simulate import City
+from lake.relations import SMALL, balance, columns_of, quarantine, stored
+from lake.tables import SYSTEM
 from schemas.vocabulary import families
 
 ROOT = Path(__file__).resolve().parents[2]
-VIEWS = ("consumption", "inflow")
 READING = {
     "observed_at": "TIMESTAMPTZ",
     "observed_until": "TIMESTAMPTZ",
@@ -20,15 +21,7 @@ READING = {
     "received_at": "TIMESTAMPTZ",
     "seq": "BIGINT",
 }
-SMALL = {
-    "things": "thing_id VARCHAR, family VARCHAR, area_id VARCHAR, lat DOUBLE, lon DOUBLE, title VARCHAR, "
-    "attributes VARCHAR",
-    "devices": "device_id VARCHAR, family VARCHAR, model VARCHAR, gateway VARCHAR, factors VARCHAR",
-    "assignments": "device_id VARCHAR, thing_id VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ, "
-    "start_register DECIMAL(18,6), end_register DECIMAL(18,6)",
-    "areas": "area_id VARCHAR, title VARCHAR, kind VARCHAR, parent_id VARCHAR, population INTEGER, network_km DOUBLE",
-    "municipality": "name VARCHAR, zone VARCHAR",
-}
+SHEETS = {"quarantine": quarantine, "balance": balance}
 SQL_TYPE = {"float": "DOUBLE", "decimal": "DECIMAL(18,6)", "int": "BIGINT", "bool": "BOOLEAN"}
 
 
@@ -42,10 +35,15 @@ def empty(zone: str = "Europe/Ljubljana") -> duckdb.DuckDBPyConnection:
         common = ", ".join(f"{column} {kind}" for column, kind in READING.items())
         connection.execute(f"CREATE TABLE {name} (device_id VARCHAR, {keys}{measures}{common})")
     for name, columns in SMALL.items():
-        connection.execute(f"CREATE TABLE {name} ({columns})")
-    connection.execute("INSERT INTO municipality VALUES ('town', ?)", [zone])
-    for view in VIEWS:
-        connection.execute((ROOT / "lake" / "views" / f"{view}.sql").read_text("utf-8"))
+        connection.execute(f"CREATE TABLE {name} AS {stored(columns, [])}")
+    for name, schema in SYSTEM.items():
+        rows = stored(columns_of(schema), [])
+        connection.execute(f"CREATE TABLE {name} AS {SHEETS[name](rows) if name in SHEETS else rows}")
+    connection.execute("CREATE TABLE municipality AS SELECT 'town' AS name, ? AS zone", [zone])
+    connection.execute(f"CREATE MACRO local_time(t) AS timezone('{zone}', t)")
+    connection.execute(f"CREATE MACRO local_date(t) AS CAST(timezone('{zone}', t) AS DATE)")
+    for view in sorted((ROOT / "lake" / "views").glob("*.sql")):
+        connection.execute(view.read_text("utf-8"))
     return connection
 
 
