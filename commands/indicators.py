@@ -1,4 +1,4 @@
-"""`drava indicators`, `drava detectors`, `drava alarms`: what the city asks, what is wrong, and why we think so."""
+"""`drava indicators`: what the city asks, and what the answers mean."""
 
 import sys
 from collections import Counter
@@ -6,14 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.alarms import Alarm, revise
-from commands import alarms
 from commands.context import Context, Json, context, show_json, show_rows
-from indicators.alarms import reconcile
-from indicators.detect import run_detectors
 from indicators.header import Example, Kind, Pack, chosen, packs
 from indicators.runner import changed_values, run_indicators
-from indicators.telling import what
 from lake.commit import Lake, append_values
 from lake.query import open_found
 from lake.snapshot import find
@@ -30,12 +25,6 @@ def add(app: typer.Typer) -> None:
     indicators.command("run")(run)
     indicators.command("explain")(explain)
     app.add_typer(indicators, name="indicators")
-    detectors = typer.Typer(no_args_is_help=True, help="What looks for leaks, open hydrants, dark lamps, …")
-    detectors.command("list")(list_detectors)
-    detectors.command("run")(detect)
-    detectors.command("explain")(explain)
-    app.add_typer(detectors, name="detectors")
-    alarms.add(app)
 
 
 def language(run: Context, wanted: Lang | None) -> Lang:
@@ -45,15 +34,11 @@ def language(run: Context, wanted: Lang | None) -> Lang:
 
 def list_indicators(ctx: typer.Context, lang: Language = None, as_json: Json = False) -> None:
     """List the indicators."""
-    _list(context(ctx), "indicator", lang, as_json=as_json)
+    show_packs(context(ctx), "indicator", lang, as_json=as_json)
 
 
-def list_detectors(ctx: typer.Context, lang: Language = None, as_json: Json = False) -> None:
-    """List the detectors."""
-    _list(context(ctx), "detector", lang, as_json=as_json)
-
-
-def _list(run: Context, kind: Kind, lang: Lang | None, *, as_json: bool) -> None:
+def show_packs(run: Context, kind: Kind, lang: Lang | None, *, as_json: bool) -> None:
+    """List the packs of a kind."""
     to = language(run, lang)
     rows = [
         {
@@ -88,49 +73,18 @@ def run(ctx: typer.Context, ids: Ids = None, as_json: Json = False) -> None:
     show_rows(rows, as_json=as_json)
 
 
-def detect(ctx: typer.Context, ids: Ids = None, lang: Language = None, as_json: Json = False) -> None:
-    """Look for conditions in the newest snapshot; open, update, close and retract alarms."""
-    shared = context(ctx)
-    home, as_of = shared.home, shared.now()
-    detectors = [pack.id for pack in chosen("detector", ids)]
-    snapshot = find(home.path)
-    with open_found(home.path, snapshot, settings=home.settings, limited=False) as connection:
-        found = run_detectors(connection, as_of=as_of, settings=home.settings, ids=ids)
-    changed: list[Alarm] = []
-
-    def decide(known: Any) -> list[Alarm]:
-        changed[:] = reconcile(known, found, detectors=detectors, as_of=as_of, snapshot_id=snapshot.id)
-        return changed
-
-    if revise(shared.store, decide):
-        alarms.publish(shared)
-    to = language(shared, lang)
-    rows = [
-        {
-            "alarm_id": alarm.alarm_id,
-            "state": alarm.state,
-            "severity": alarm.severity,
-            "what": what(alarm.detector, alarm.kind, to),
-            "subject": alarm.subject,
-            "since": alarm.since,
-        }
-        for alarm in changed
-    ]
-    show_rows(rows, as_json=as_json)
-    if not as_json:
-        sys.stdout.write(f"{found.num_rows} conditions found, {len(changed)} alarms new or changed\n")
-
-
 def explain(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="ID", help="As in the list.")],
     lang: Language = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a number or an alarm means: its text, inputs, coverage, an example, and its SQL."""
-    shared = context(ctx)
-    kind: Kind = "detector" if ctx.parent and ctx.parent.info_name == "detectors" else "indicator"
-    pack = chosen(kind, [name])[0]
+    """Say what a number means: its text, inputs, coverage, an example, and its SQL."""
+    show_pack(context(ctx), chosen("indicator", [name])[0], lang, as_json=as_json)
+
+
+def show_pack(shared: Context, pack: Pack, lang: Lang | None, *, as_json: bool) -> None:
+    """Say what a pack means."""
     to = language(shared, lang)
     told = {**described(pack, to), **({"computed": computed(shared, pack)} if shared.path else {})}
     if as_json:

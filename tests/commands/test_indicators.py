@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from catalog.store import Store
-from commands import devices, home, indicators
+from commands import alarms, detectors, devices, home, indicators
 from commands.context import Context
 from devices.simulate import city
 from lake.commit import Lake
@@ -56,7 +56,7 @@ class Town:
     def __init__(self, path, place):  # noqa: D107 - a test's own
         self.path, self.place = path, place
         self.app = typer.Typer()
-        for topic in (home, devices, indicators):
+        for topic in (home, devices, indicators, detectors, alarms):
             topic.add(self.app)
 
     def __call__(self, *words, lang="en"):
