@@ -15,6 +15,9 @@ from schemas.errors import DravaError
 from schemas.vocabulary import Strict, Text
 
 Kind = Literal["indicator", "detector"]
+Cadence = Literal["commit", "hour", "night"]
+Period = Literal["day", "week", "month", "year"]
+Year = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
 Rows = list[dict[str, Any]] | str  # rows, or a SELECT that yields them
 
 VALUE_COLUMNS = (
@@ -62,6 +65,13 @@ class Says(Strict):
     chart: Text | None = None  # what the numbers of evidence.chart are
 
 
+class Reach(Strict):
+    """Local days of input around a period on which its values depend, besides those of the period itself."""
+
+    before: Annotated[int, Field(ge=0)] = 1
+    after: Annotated[int, Field(ge=0)] = 1
+
+
 class Pack(Strict):
     """One question of the city: what it asks, from which tables, and its SELECT."""
 
@@ -75,7 +85,14 @@ class Pack(Strict):
     personal: bool = False  # the value says something about one household
     reads: tuple[str, ...]
     references: tuple[str, ...] = ()
-    cadence: Literal["commit", "hour", "night"]
+    cadence: Cadence
+    period: Period = "day"  # local, half open: what period_start and period_end say
+    reach: Reach = Reach()
+    needs: tuple[
+        str, ...
+    ] = ()  # indicators whose values it reads from `indicator_values`, this run's before stored ones
+    own: bool = False  # a value depends on no device but those that ever hung on its own thing
+    targets: dict[Year, float] = Field(default_factory=dict)  # what the city wants to reach by the end of a year
     method: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # the SELECT yields series for this one
     subject: Literal["thing", "device", "area"] = "thing"  # what an asset of those series is
     memory_days: Annotated[int, Field(ge=1)] = 100  # how far back a detector looks
