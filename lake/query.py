@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from lake import guard, relations
+from lake.calendar import Place, civil_days
 from lake.reader import Reader
 from lake.relations import SMALL, columns_of, literal, quote, stored
 from lake.snapshot import Snapshot, StoredFile, files_of, find, uniform
@@ -26,6 +28,7 @@ _OWN: dict[str, Callable[[str], str]] = {
     "indicator_values": relations.indicator_values,
 }
 FRAMES = "missing_frames"  # a macro over all families and the balance
+DAYS = "civil_days"  # made of the settings, not stored
 
 
 def open_snapshot(
@@ -53,7 +56,8 @@ def open_found(
     limited: bool = True,
 ) -> duckdb.DuckDBPyConnection:
     """Open a snapshot that was chosen before."""
-    limits = (settings or load(home / "drava.toml")).query
+    settings = settings or load(home / "drava.toml")
+    limits = settings.query
     connection = duckdb.connect(
         config={
             "memory_limit": f"{limits.memory_mb}MB",
@@ -65,7 +69,7 @@ def open_found(
         }
     )
     connection.execute("SET TimeZone = 'UTC'")
-    seen = _Views(home, snapshot, connection).create(tables)
+    seen = _Views(home, snapshot, connection, settings).create(tables)
     connection.execute("SET allowed_paths = $paths", {"paths": seen})
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -76,10 +80,13 @@ def open_found(
 class _Views:
     """Creates the views of a snapshot on a connection and keeps the list of files that they read."""
 
-    def __init__(self, home: Path, snapshot: Snapshot, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, home: Path, snapshot: Snapshot, connection: duckdb.DuckDBPyConnection, settings: Settings
+    ) -> None:
         self.home = home.resolve()
         self.snapshot = snapshot
         self.connection = connection
+        self.settings = settings
         self.seen: list[str] = []
 
     def create(self, wanted: Collection[str] | None) -> list[str]:
@@ -103,11 +110,19 @@ class _Views:
         return self.seen
 
     def _over_all(self, names: Collection[str]) -> None:
+        if DAYS in names:
+            self._days()
         if "datasets" in names:
             self._view("datasets", relations.described())
         if FRAMES in names:
             text = relations.missing_frames(families())
             self.connection.execute(f"CREATE MACRO {FRAMES}(since, until) AS TABLE {text}")
+
+    def _days(self) -> None:
+        place = replace(Place.of(self.settings), zone=self.snapshot.timezone)  # as all local times of a snapshot
+        self.connection.register("_days", civil_days(place, self.home))
+        self.connection.execute(f"CREATE TABLE {DAYS} AS FROM _days")
+        self.connection.unregister("_days")
 
     def _view(self, name: str, query: str) -> None:
         self.connection.execute(f"CREATE VIEW {quote(name)} AS {query}")
@@ -145,7 +160,7 @@ class _Views:
 
 
 def _base() -> list[str]:
-    return [*tables(), "observations", "datasets", FRAMES, *SMALL]
+    return [*tables(), "observations", "datasets", FRAMES, DAYS, *SMALL]
 
 
 @cache

@@ -132,6 +132,12 @@ class Prices(Section):
     energy_eur_kwh: Annotated[float, Field(ge=0)] = 0.18
 
 
+class Calendar(Section):
+    """What a local day depends on besides zone and place."""
+
+    school_region: Literal["east", "west"] = "east"
+
+
 class Export(Section):
     """An export on a schedule: `drava export --scheduled` writes what is due."""
 
@@ -171,6 +177,7 @@ class Settings(BaseSettings):
     metrics: Metrics = Metrics()
     query: Query = Query()
     prices: Prices = Prices()
+    calendar: Calendar = Calendar()
     export: list[Export] = []
 
     @classmethod

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from devices.simulate import City
+from lake.calendar import Place, civil_days
 from lake.relations import SMALL, balance, columns_of, quarantine, stored
 from lake.tables import SYSTEM
 from schemas.vocabulary import families
@@ -42,6 +43,9 @@ def empty(zone: str = "Europe/Ljubljana") -> duckdb.DuckDBPyConnection:
     connection.execute("CREATE TABLE municipality AS SELECT 'town' AS name, ? AS zone", [zone])
     connection.execute(f"CREATE MACRO local_time(t) AS timezone('{zone}', t)")
     connection.execute(f"CREATE MACRO local_date(t) AS CAST(timezone('{zone}', t) AS DATE)")
+    connection.register("_days", civil_days(Place(zone, 46.42, 15.87)))
+    connection.execute("CREATE TABLE civil_days AS FROM _days")
+    connection.unregister("_days")
     for view in sorted((ROOT / "lake" / "views").glob("*.sql")):
         connection.execute(view.read_text("utf-8"))
     return connection
