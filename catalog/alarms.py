@@ -1,20 +1,22 @@
 """Alarms as the catalogue keeps them: one row per condition, revised in one transaction, marked by people."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from catalog.outbox import Letter, post, told
 from catalog.store import Store, alarms, audit, meta
+from schemas.clock import micros, moment
 from schemas.errors import DravaError
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION = "alarms_version"  # readers publish the small tables anew when it grows
-_TIMES = ("since", "until", "computed_at")
+_TIMES = ("since", "until", "computed_at", "found_at", "unconfirmed_at")
 STATES = ("open", "acknowledged", "closed", "retracted")
+HOLDING = ("open", "acknowledged")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,15 @@ class Alarm:
     evidence: dict[str, Any]
     snapshot_id: int
     computed_at: datetime
+    found_at: datetime | None = None  # when a run first saw it
+    cause: str | None = None  # the alarm that explains it
+    muted: str | None = None  # why it is kept and not sent
+    unconfirmed_at: datetime | None = None  # since when its detector does not look back so far any more
+
+    @property
+    def holds(self) -> bool:
+        """Whether it goes on, as far as is known."""
+        return self.state in HOLDING
 
     @property
     def subject(self) -> str:
@@ -44,16 +55,24 @@ class Alarm:
         return self.thing_id or self.device_id or self.area_id or ""
 
 
-def revise(store: Store, decide: Callable[[Sequence[Alarm]], Sequence[Alarm]]) -> int:
+Decide = Callable[[Sequence[Alarm]], Sequence[Alarm]]
+Announce = Callable[[Sequence[Alarm], Sequence[Alarm], Collection[Letter]], Sequence[Letter]]
+
+
+def revise(store: Store, decide: Decide, announce: Announce | None = None) -> int:
     """Show `decide` every alarm and write those it gives back (new or changed), all in one transaction.
 
-    Gives how many were written.
+    What `announce` makes of (known, changed, letters about the changed ones) goes into the outbox in the same
+    transaction: an alarm is never written without what is to be told of it. Gives how many alarms were written.
     """
     with store.begin() as db:
         version = _held(db)
-        changed = decide(_all(db))
+        known = _all(db)
+        changed = decide(known)
         if changed:
             _write(db, changed, version)
+            if announce:
+                post(db, announce(known, changed, told(db, [alarm.alarm_id for alarm in changed])))
         return len(changed)
 
 
@@ -62,12 +81,12 @@ def mark(store: Store, alarm_id: str, state: Literal["acknowledged", "closed"], 
     with store.begin() as db:
         version = _held(db)
         found = next((alarm for alarm in _all(db) if alarm.alarm_id == alarm_id), None)
-        if found is None or found.state not in ("open", "acknowledged"):
+        if found is None or not found.holds:
             raise DravaError(f"alarm {alarm_id} is not open", "drava alarms list --state open names those that are")
         marked = replace(found, state=state, until=now if state == "closed" else found.until)
         _write(db, [marked], version)
         detail = {"alarm_id": alarm_id, "state": state}
-        db.execute(audit.insert().values(at=_written(now), who=who, action="alarm", detail=detail))
+        db.execute(audit.insert().values(at=micros(now), who=who, action="alarm", detail=detail))
         return marked
 
 
@@ -92,7 +111,7 @@ def _all(db: Connection) -> list[Alarm]:
 
 
 def _read(name: str, value: Any) -> Any:
-    return _EPOCH + timedelta(microseconds=value) if name in _TIMES and value is not None else value
+    return moment(value) if name in _TIMES and value is not None else value
 
 
 def _row(alarm: Alarm) -> dict[str, Any]:
@@ -100,4 +119,4 @@ def _row(alarm: Alarm) -> dict[str, Any]:
 
 
 def _written(value: Any) -> Any:
-    return (value - _EPOCH) // timedelta(microseconds=1) if isinstance(value, datetime) else value
+    return micros(value) if isinstance(value, datetime) else value

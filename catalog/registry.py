@@ -111,7 +111,8 @@ _SMALL: dict[Table, dict[str, pa.DataType]] = {
     | dict.fromkeys(("severity", "state"), pa.string())
     | dict.fromkeys(("since", "until"), _TIME)
     | dict.fromkeys(("litres_per_hour", "volume_m3", "eur"), pa.float64())
-    | {"evidence": pa.string(), "snapshot_id": pa.int64(), "computed_at": _TIME},
+    | {"evidence": pa.string(), "snapshot_id": pa.int64(), "computed_at": _TIME}
+    | {"found_at": _TIME, "cause": pa.string(), "muted": pa.string(), "unconfirmed_at": _TIME},
 }
 _ORDER = {assignments: ("device_id", "valid_from", "thing_id")}
 _AREAS = {

@@ -21,7 +21,9 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    inspect,
     select,
+    text,
 )
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -124,12 +126,32 @@ snapshots = Table(
     sqlite_autoincrement=True,
 )
 
-dirty_days = Table(
-    "dirty_days",
+dirty = Table(  # what changed, of whom and for which local days, until every indicator has seen it
+    "dirty",
     metadata,
-    Column("dataset", String, primary_key=True),
-    Column("subject", String, primary_key=True),  # device or area
-    Column("local_date", String, primary_key=True),
+    Column("dataset", String, primary_key=True),  # table of the lake or the registry, or an indicator
+    Column("subject", String, primary_key=True),  # device, thing, area, ...; * for all
+    Column("first", String, primary_key=True),
+    Column("last", String, primary_key=True),
+    Column("number", BigInteger, nullable=False, index=True),  # of the change, in their order
+)
+
+computed = Table(  # how far each indicator has seen the marks of `dirty`
+    "computed",
+    metadata,
+    Column("indicator", String, primary_key=True),
+    Column("version", Integer, nullable=False),  # of its definition
+    Column("number", BigInteger, nullable=False),
+    Column("as_of", BigInteger, nullable=False),
+)
+
+runs = Table(  # what a run of indicators had before it, so that two values can be compared
+    "runs",
+    metadata,
+    Column("snapshot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("computed_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("snapshot_at", BigInteger, nullable=False),
+    Column("registry_version", BigInteger, nullable=False),
 )
 
 revised_days = Table(  # UTC days of a family that hold more than one row for some reading
@@ -176,6 +198,41 @@ alarms = Table(
     Column("evidence", JSON, nullable=False),
     Column("snapshot_id", BigInteger),
     Column("computed_at", BigInteger, nullable=False),
+    Column("found_at", BigInteger),  # when a run first saw it
+    Column("cause", String),  # the alarm that explains it
+    Column("muted", String),  # why it is kept and not sent
+    Column("unconfirmed_at", BigInteger),  # since when its detector, which does not look back so far, sees it no more
+)
+
+mutes = Table(  # maintenance windows: alarms in them are kept and not sent
+    "mutes",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("area_id", String),
+    Column("thing_id", String),
+    Column("detector", String),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("who", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(  # what is to be told to whom: written with the change that it tells of, in one transaction
+    "outbox",
+    metadata,
+    Column("message_id", String, primary_key=True),
+    Column("about", String, nullable=False, index=True),  # an alarm, or a morning's list
+    Column("recipient", String, nullable=False),
+    Column("number", Integer, nullable=False),  # of the messages about this to this recipient
+    Column("event", String, nullable=False),  # new | again | over | retracted | list
+    Column("body", JSON, nullable=False),
+    Column("state", String, nullable=False),  # waiting | sent | failed | dropped
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),  # not before
+    Column("made_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Column("error", String),
 )
 
 audit = Table(
@@ -195,6 +252,15 @@ marks = Table(  # one blob per family: high-water time of each device and key, m
     Column("snapshot_id", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
+
+
+def _widen(db: Connection) -> None:
+    """Give the table of alarms the columns that it had not yet when this catalogue was made; all may be null."""
+    known = {column["name"] for column in inspect(db).get_columns(alarms.name)}
+    for column in alarms.columns:
+        if column.name not in known:
+            kind = column.type.compile(db.dialect)
+            db.execute(text(f"ALTER TABLE {alarms.name} ADD COLUMN {column.name} {kind}"))
 
 
 def _durable(connection: Any, _record: object) -> None:
@@ -231,6 +297,7 @@ class Store:
         """Create what is missing and check the format."""
         metadata.create_all(self.engine)
         with self.begin() as db:
+            _widen(db)
             version = db.execute(select(meta.c.value).where(meta.c.key == "format")).scalar()
             if version is None:
                 db.execute(meta.insert().values(key="format", value=str(FORMAT)))

@@ -96,6 +96,8 @@ class Pack(Strict):
     method: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # the SELECT yields series for this one
     subject: Literal["thing", "device", "area"] = "thing"  # what an asset of those series is
     memory_days: Annotated[int, Field(ge=1)] = 100  # how far back a detector looks
+    explains: tuple[str, ...] = ()  # detectors whose alarms at the same place and time have this one as their cause
+    refractory_min: Annotated[int, Field(ge=0)] = 60  # what begins again so soon after its end has not ended
     says: Says | None = None
     example: tuple[Example, ...] = ()
     sql: str
