@@ -1,42 +1,139 @@
--- What flows into each area: the district meters of an area, signed and summed, by quarter of an hour.
+-- What flows into each area, from its district meters, signed and summed.
 --
--- A district meter counts into its area; attribute direction = "out" of the thing makes it count out of it. Flow is that of
--- flow_m3h, or of the register where a meter gives no flow. A slot where a meter of the area is silent has meters < expected.
-CREATE OR REPLACE VIEW inflow AS
-WITH meter AS (
+-- A district meter counts into the area of its thing. Attributes of the thing say otherwise:
+--   direction = "out"    it counts out of its area;
+--   direction = "none"   it measures no flow (a tank, a pressure point) and is not waited for;
+--   other_area = AREA    the area on its other side: a boundary meter counts into the one and out of the other.
+-- A meter that hangs there and does not say otherwise is expected, also when it is silent: an area with a silent meter has no
+-- inflow, not a smaller one. One that spoke in the last eight days (UTC) and only gave level or pressure is not expected.
+
+CREATE OR REPLACE VIEW inflow_meters AS
+WITH hanging AS (
     SELECT a.thing_id, a.device_id, a.valid_from, a.valid_to, t.area_id,
-        CASE WHEN json_extract_string(t.attributes, '$.direction') = 'out' THEN -1 ELSE 1 END AS sign
+        coalesce(json_extract_string(t.attributes, '$.direction'), 'in') AS direction,
+        json_extract_string(t.attributes, '$.other_area') AS other_area
     FROM assignments AS a
-    JOIN things AS t ON t.thing_id = a.thing_id AND t.family = 'district_meter' AND t.area_id IS NOT NULL
-),
-reading AS (
+    JOIN things AS t ON t.thing_id = a.thing_id AND t.family = 'district_meter'
+)
+SELECT thing_id, device_id, valid_from, valid_to, area_id, CASE WHEN direction = 'out' THEN -1 ELSE 1 END AS sign
+FROM hanging WHERE area_id IS NOT NULL AND direction <> 'none'
+UNION ALL
+SELECT thing_id, device_id, valid_from, valid_to, other_area, CASE WHEN direction = 'out' THEN 1 ELSE -1 END
+FROM hanging WHERE other_area <> coalesce(area_id, '') AND direction <> 'none';
+
+-- Each meter by quarter of an hour: flow_m3h where it gives one, else the rise of its register.
+CREATE OR REPLACE VIEW inflow_slots AS
+WITH reading AS (
     SELECT m.thing_id, m.area_id, m.sign, r.observed_at, r.pressure_kpa,
-        coalesce(r.flow_m3h, CAST(r.volume_total_m3 - lag(r.volume_total_m3) OVER w AS DOUBLE) * 3.6e9
-            / nullif(epoch_us(r.observed_at) - epoch_us(lag(r.observed_at) OVER w), 0)) AS flow_m3h
+        coalesce(r.flow_m3h, CASE WHEN r.volume_total_m3 >= lag(r.volume_total_m3) OVER w
+            THEN CAST(r.volume_total_m3 - lag(r.volume_total_m3) OVER w AS DOUBLE) * 3.6e9
+                / nullif(epoch_us(r.observed_at) - epoch_us(lag(r.observed_at) OVER w), 0) END) AS flow_m3h
     FROM district_meter AS r
-    JOIN meter AS m ON m.device_id = r.device_id AND r.observed_at >= m.valid_from
+    JOIN inflow_meters AS m ON m.device_id = r.device_id AND r.observed_at >= m.valid_from
         AND (m.valid_to IS NULL OR r.observed_at < m.valid_to)
     WHERE r.quality NOT IN (4, 9)
-    WINDOW w AS (PARTITION BY r.device_id ORDER BY r.observed_at)
+    WINDOW w AS (PARTITION BY m.area_id, r.device_id, m.valid_from ORDER BY r.observed_at)
+)
+SELECT thing_id, area_id, sign, time_bucket(INTERVAL 15 MINUTE, observed_at) AS starts_at,
+    avg(flow_m3h) AS flow_m3h, avg(pressure_kpa) AS pressure_kpa
+FROM reading WHERE flow_m3h IS NOT NULL
+GROUP BY thing_id, area_id, sign, starts_at;
+
+-- Meters that an area waits for on a UTC day of its data.
+CREATE OR REPLACE VIEW inflow_expected AS
+WITH spoken AS (
+    SELECT device_id, CAST(observed_at AS DATE) AS day, bool_or(flow_m3h IS NOT NULL OR volume_total_m3 IS NOT NULL) AS flows
+    FROM district_meter GROUP BY device_id, day
 ),
-slot AS (
-    SELECT thing_id, area_id, sign, time_bucket(INTERVAL 15 MINUTE, observed_at) AS starts_at,
-        avg(flow_m3h) AS flow_m3h, avg(pressure_kpa) AS pressure_kpa
-    FROM reading WHERE flow_m3h IS NOT NULL
-    GROUP BY thing_id, area_id, sign, starts_at
-),
-speaking AS (
-    SELECT DISTINCT area_id, thing_id FROM slot
-),
-expected AS (  -- a meter counts while it hangs there, once it has ever given a flow
-    SELECT s.area_id, s.starts_at, count(DISTINCT m.thing_id) AS expected
-    FROM (SELECT DISTINCT area_id, starts_at FROM slot) AS s
-    JOIN meter AS m ON m.area_id = s.area_id AND m.valid_from < s.starts_at + INTERVAL 15 MINUTE
-        AND (m.valid_to IS NULL OR m.valid_to > s.starts_at)
-    SEMI JOIN speaking AS p ON p.thing_id = m.thing_id
+spoke AS (
+    SELECT d.day, s.device_id, bool_or(s.flows) AS flows
+    FROM (SELECT DISTINCT day FROM spoken) AS d JOIN spoken AS s ON s.day BETWEEN d.day - 7 AND d.day
+    GROUP BY d.day, s.device_id
+)
+SELECT d.day, m.area_id, m.thing_id, m.device_id, m.sign, m.valid_from, m.valid_to
+FROM (SELECT DISTINCT day FROM spoken) AS d
+JOIN inflow_meters AS m ON m.valid_from < d.day + INTERVAL 1 DAY AND (m.valid_to IS NULL OR m.valid_to > d.day)
+LEFT JOIN spoke AS s ON s.day = d.day AND s.device_id = m.device_id
+WHERE coalesce(s.flows, true);
+
+CREATE OR REPLACE VIEW inflow AS
+WITH expected AS (
+    SELECT s.area_id, s.starts_at, count(DISTINCT e.thing_id) AS expected
+    FROM (SELECT DISTINCT area_id, starts_at, CAST(starts_at AS DATE) AS day FROM inflow_slots) AS s
+    JOIN inflow_expected AS e ON e.area_id = s.area_id AND e.day = s.day AND e.valid_from < s.starts_at + INTERVAL 15 MINUTE
+        AND (e.valid_to IS NULL OR e.valid_to > s.starts_at)
     GROUP BY s.area_id, s.starts_at
 )
 SELECT s.area_id, s.starts_at, sum(s.sign * s.flow_m3h) AS flow_m3h, avg(s.pressure_kpa) AS pressure_kpa,
     count(*) AS meters, any_value(e.expected) AS expected
-FROM slot AS s JOIN expected AS e ON e.area_id = s.area_id AND e.starts_at = s.starts_at
+FROM inflow_slots AS s JOIN expected AS e ON e.area_id = s.area_id AND e.starts_at = s.starts_at
 GROUP BY s.area_id, s.starts_at;
+
+-- Local days of 23, 24 or 25 hours: the volume that came into each area (system input where it is the town's own inlet).
+-- A meter's day is the rise of its register where the register accounts for three quarters of it (a step across midnight is
+-- shared by time), else its mean flow; what it did not measure is filled with its own mean of the day and counted in
+-- estimated_m3. Coverage is that of the least heard meter; 0, and no volume, where one of them was silent.
+CREATE OR REPLACE VIEW inflow_daily AS
+WITH register AS (
+    SELECT m.thing_id, m.area_id, m.sign, r.observed_at AS ends_at, z.zone,
+        lag(r.observed_at) OVER w AS starts_at, r.volume_total_m3 - lag(r.volume_total_m3) OVER w AS rise
+    FROM district_meter AS r
+    JOIN inflow_meters AS m ON m.device_id = r.device_id AND r.observed_at >= m.valid_from
+        AND (m.valid_to IS NULL OR r.observed_at < m.valid_to)
+    CROSS JOIN municipality AS z
+    WHERE r.volume_total_m3 IS NOT NULL AND r.quality NOT IN (4, 9)
+    WINDOW w AS (PARTITION BY m.area_id, r.device_id, m.valid_from ORDER BY r.observed_at)
+),
+dated AS (
+    SELECT *, CAST(rise * 1000000 AS HUGEINT) AS micro,
+        unnest(range(CAST(CAST(starts_at AT TIME ZONE zone AS DATE) AS TIMESTAMP), ends_at AT TIME ZONE zone, INTERVAL 1 DAY))
+            AS midnight
+    FROM register WHERE rise >= 0 AND ends_at > starts_at AND ends_at - starts_at <= INTERVAL 7 DAY
+),
+cut AS (
+    SELECT thing_id, area_id, sign, CAST(midnight AS DATE) AS local_date, micro, epoch_us(starts_at) AS starts, epoch_us(ends_at) AS ends,
+        greatest(epoch_us(starts_at), epoch_us(midnight AT TIME ZONE zone)) AS since,
+        least(epoch_us(ends_at), epoch_us((midnight + INTERVAL 1 DAY) AT TIME ZONE zone)) AS until
+    FROM dated
+),
+counted AS (
+    SELECT thing_id, area_id, sign, local_date, sum(until - since) AS known,
+        sum(micro * (until - starts) // (ends - starts) - micro * (since - starts) // (ends - starts)) AS micro
+    FROM cut GROUP BY thing_id, area_id, sign, local_date
+),
+flowed AS (
+    SELECT s.thing_id, s.area_id, s.sign, CAST(s.starts_at AT TIME ZONE z.zone AS DATE) AS local_date,
+        count(*) * 900000000 AS known, CAST(round(sum(s.flow_m3h) * 250000) AS HUGEINT) AS micro
+    FROM inflow_slots AS s CROSS JOIN municipality AS z
+    GROUP BY s.thing_id, s.area_id, s.sign, local_date
+),
+day AS (
+    SELECT d.local_date, epoch_us(l.starts_at) AS starts, epoch_us(l.ends_at) AS ends
+    FROM (SELECT local_date FROM counted UNION SELECT local_date FROM flowed) AS d
+    JOIN local_days AS l ON l.local_date = d.local_date
+),
+served AS (
+    SELECT e.area_id, e.thing_id, e.sign, d.local_date, any_value(d.ends - d.starts) AS length,
+        sum(least(d.ends, coalesce(epoch_us(e.valid_to), d.ends)) - greatest(d.starts, epoch_us(e.valid_from))) AS time
+    FROM day AS d
+    JOIN inflow_expected AS e ON e.day = d.local_date AND epoch_us(e.valid_from) < d.ends
+        AND (e.valid_to IS NULL OR epoch_us(e.valid_to) > d.starts)
+    GROUP BY e.area_id, e.thing_id, e.sign, d.local_date
+),
+measured AS (
+    SELECT s.area_id, s.local_date, s.thing_id, s.sign, s.time,
+        CASE WHEN c.known >= 0.75 * s.time THEN c.micro ELSE f.micro END AS micro,
+        CASE WHEN c.known >= 0.75 * s.time THEN c.known WHEN f.known > s.time THEN s.time ELSE f.known END AS known
+    FROM served AS s
+    LEFT JOIN counted AS c ON c.thing_id = s.thing_id AND c.area_id = s.area_id AND c.local_date = s.local_date
+    LEFT JOIN flowed AS f ON f.thing_id = s.thing_id AND f.area_id = s.area_id AND f.local_date = s.local_date
+    WHERE s.time > 0
+)
+SELECT area_id, local_date,
+    CAST(CASE WHEN count(known) = count(*) THEN CAST(sum(sign * (micro * time // known)) AS DECIMAL(32, 0)) END
+        * CAST(0.000001 AS DECIMAL(6, 6)) AS DECIMAL(18, 6)) AS volume_m3,
+    CAST(CAST(coalesce(sum(abs(micro * time // known - micro)), 0) AS DECIMAL(32, 0)) * CAST(0.000001 AS DECIMAL(6, 6))
+        AS DECIMAL(18, 6)) AS estimated_m3,
+    min(coalesce(known / time, 0)) AS coverage, count(known) AS meters, count(*) AS expected
+FROM measured
+GROUP BY area_id, local_date;

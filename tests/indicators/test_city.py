@@ -98,7 +98,7 @@ def test_every_family_of_the_city_has_an_indicator_with_values():
     assert set(values["indicator"].to_pylist()) == {
         "lighting.availability", "lighting.energy", "platform.completeness", "platform.reporting",
         "traffic.daily_volume", "waste.mean_fill", "waste.overflow_hours", "water.balance", "water.consumption_area",
-        "water.consumption_connection", "water.hydrant_availability", "water.night_flow", "water.non_revenue",
+        "water.consumption_connection", "water.hydrant_availability", "water.inflow", "water.night_flow", "water.non_revenue",
     }  # fmt: skip
     rows = values.to_pylist()
     assert all(0 <= row["coverage"] <= 1.0001 for row in rows)
