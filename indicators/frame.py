@@ -7,9 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from astral import Observer
-from astral.sun import sunrise, sunset
-
+from lake.calendar import Place, sun
 from schemas.settings import Settings
 from schemas.vocabulary import families, seconds
 
@@ -131,19 +129,11 @@ def _terms(terms: Terms) -> Iterator[_Statement]:
 
 
 def _sun(terms: Terms) -> Iterator[_Statement]:
-    place = Observer(terms.lat, terms.lon)
-    days = [terms.today + timedelta(days=n) for n in range(-MEMORY_DAYS, 2)]
-    rows = [row for row in (_sun_day(place, day) for day in days) if row]
+    days = (terms.today + timedelta(days=n) for n in range(-MEMORY_DAYS, 2))
+    rows = list(sun(Place(terms.zone, terms.lat, terms.lon), days))
     columns = "SELECT unnest(?::DATE[]) AS day, unnest(?::TIMESTAMPTZ[]) AS sunrise, unnest(?::TIMESTAMPTZ[]) AS sunset"
     yield (
         "TABLE temp.main.sun",
         f"CREATE TEMP TABLE sun AS {columns}",
         [list(column) for column in zip(*rows, strict=True)],
     )
-
-
-def _sun_day(place: Observer, day: date) -> tuple[date, datetime, datetime] | None:
-    try:
-        return day, sunrise(place, day), sunset(place, day)
-    except ValueError:  # beyond the polar circle the sun may not rise that day
-        return None
