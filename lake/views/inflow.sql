@@ -42,7 +42,7 @@ GROUP BY thing_id, area_id, sign, starts_at;
 -- Meters that an area waits for on a UTC day of its data.
 CREATE OR REPLACE VIEW inflow_expected AS
 WITH spoken AS (
-    SELECT device_id, CAST(observed_at AS DATE) AS day, bool_or(flow_m3h IS NOT NULL OR volume_total_m3 IS NOT NULL) AS flows
+    SELECT device_id, day, bool_or(flow_m3h IS NOT NULL OR volume_total_m3 IS NOT NULL) AS flows
     FROM district_meter GROUP BY device_id, day
 ),
 spoke AS (

@@ -21,6 +21,7 @@ READING = {
     "quality_tests": "INTEGER DEFAULT 0",
     "received_at": "TIMESTAMPTZ",
     "seq": "BIGINT",
+    "day": "DATE GENERATED ALWAYS AS (CAST(timezone('UTC', observed_at) AS DATE))",
 }
 SHEETS = {"quarantine": quarantine, "balance": balance}
 SQL_TYPE = {"float": "DOUBLE", "decimal": "DECIMAL(18,6)", "int": "BIGINT", "bool": "BOOLEAN"}
