@@ -170,7 +170,7 @@ def test_the_dirt_of_real_meters_books_exactly_from_the_first_register_to_the_la
     put(world, "water_meter", f"SELECT {columns}, {register} FROM {source} GROUP BY ALL")
     ends = "max_by(volume_total_m3, observed_at) - min_by(volume_total_m3, observed_at)"
     differences = f"SELECT 't' || device_id[2:] AS thing_id, {ends} AS volume_m3 FROM water_meter GROUP BY device_id"
-    booked = "SELECT thing_id, sum(volume_m3) AS volume_m3 FROM consumption_hourly GROUP BY thing_id"
+    booked = "SELECT thing_id, sum(volume_m3 - reverse_m3) AS volume_m3 FROM consumption_hourly GROUP BY thing_id"
     assert world.execute(
         f"SELECT count(*) FROM ({differences}) JOIN ({booked}) USING (thing_id, volume_m3)"
     ).fetchone() == (92,)
