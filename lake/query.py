@@ -17,6 +17,7 @@ from lake.calendar import Place, civil_days
 from lake.reader import Reader
 from lake.relations import SMALL, columns_of, literal, quote, stored
 from lake.snapshot import Snapshot, StoredFile, files_of, find, uniform
+from lake.spans import spans, within
 from lake.tables import SYSTEM, family_schema, tables
 from schemas.errors import DravaError
 from schemas.settings import Settings, load
@@ -140,12 +141,16 @@ class _Views:
         columns = columns_of(family_schema(family))
         found = self._files(name)
         days = self.snapshot.revised.get(name, frozenset())
-        revised = [file.path for file in found if file.day in days]
-        plain = [file.path for file in found if file.day not in days]
         same = uniform(found, columns)
-        self._view(name, relations.readings(family, columns, plain, revised, uniform=same))
+        shown, every = [], []
+        for span in spans(found):
+            revised = [file.path for file in span.files if file.day in days]
+            plain = [file.path for file in span.files if file.day not in days]
+            shown.append(within(span, relations.readings(family, columns, plain, revised, uniform=same)))
+            every.append(within(span, stored(columns, [file.path for file in span.files], uniform=same)))
+        self._view(name, " UNION ALL ".join(shown))
         if revisions:
-            self._view(f"{name}_revisions", stored(columns, [file.path for file in found], uniform=same))
+            self._view(f"{name}_revisions", " UNION ALL ".join(every))
 
     def _files(self, table: str) -> list[StoredFile]:
         found = files_of(self.home, self.snapshot, table)

@@ -1,0 +1,51 @@
+"""A table's days in spans of time, so that a question about some hours opens the files of those hours alone.
+
+DuckDB prunes files by a filter on `day`, but people and views filter on `observed_at`: then it opens the foot of every
+file. Each span says in its own filter what its files hold; one that contradicts a question's filter is never opened.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+
+from lake.snapshot import StoredFile
+
+RECENT_DAYS = 8  # what is asked for most is a span of its own
+MONTHLY_DAYS = 400  # then by month, then by year: few spans make short plans
+
+
+@dataclass(frozen=True)
+class Span:
+    """Files of successive UTC days: from the first to before the end; both None where all files are one span."""
+
+    files: Sequence[StoredFile]
+    first: date | None = None
+    end: date | None = None
+
+
+def spans(files: Sequence[StoredFile]) -> list[Span]:
+    """Files, which are in the order of their days, as spans; one without bounds where that is enough."""
+    if not files:
+        return [Span(())]
+    newest = date.fromisoformat(files[-1].day)
+    found = [list(group) for _, group in groupby(files, lambda file: _label(file.day, newest))]
+    if len(found) == 1:
+        return [Span(files)]
+    return [
+        Span(group, date.fromisoformat(group[0].day), date.fromisoformat(group[-1].day) + timedelta(1))
+        for group in found
+    ]
+
+
+def _label(day: str, newest: date) -> str:
+    age = (newest - date.fromisoformat(day)).days
+    return "" if age < RECENT_DAYS else day[:7] if age < MONTHLY_DAYS else day[:4]
+
+
+def within(span: Span, rows: str) -> str:
+    """The rows of a span, with the filter that says when they were observed. A file's day is that of its rows."""
+    if span.first is None or span.end is None:
+        return rows
+    low, high = (f"TIMESTAMPTZ '{day} 00:00:00+00'" for day in (span.first, span.end))
+    return f"SELECT * FROM ({rows}) WHERE observed_at >= {low} AND observed_at < {high}"
