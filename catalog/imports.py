@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, and_, bindparam, func, select
 
+from catalog.marks import mark
 from catalog.registry import REGISTRY_VERSION, reading, version_of
 from catalog.store import Store, assignments, audit, devices, facts, meta, things
 from catalog.store import changes as written
+from catalog.touched import touched
 from devices.assets import AssetRow, merge_assets
 from devices.changes import Change, Effect, changes, effects, name_of, undone
 from devices.kinds import Kind, kinds
@@ -180,6 +182,7 @@ def _change(
         _write(db, old, new, found)
         db.execute(meta.update().where(meta.c.key == REGISTRY_VERSION).values(value=str(number)))
         db.execute(written.insert(), [_recorded(number, one) for one in found])
+        mark(db, touched(old, new, found))
         detail = {"version": number, "added": counts.added, "changed": counts.changed, "removed": counts.removed}
         detail |= {"source": author.source, "why": author.why, **more}
         row = {"at": micros(author.now), "who": author.who, "action": action, "detail": detail}

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from catalog.store import Store, dirty_days, journals, meta, plans, revised_days, snapshots
+from catalog import marks
+from catalog.marks import Mark, Run
+from catalog.store import Store, journals, meta, plans, revised_days, snapshots
 from catalog.store import buried as buried_files
 
 _END, _BEGIN = "end.", "begin."  # of a table's chain: its notes in `meta`
@@ -46,7 +48,8 @@ class Plan:
     tables: dict[str, TableChange]
     positions: dict[str, tuple[int, int]] = field(default_factory=dict)  # journal uuid -> (row, messages so far)
     revised: list[tuple[str, str]] = field(default_factory=list)  # (family, UTC day)
-    dirty: list[tuple[str, str, str]] = field(default_factory=list)  # (dataset, subject, local date)
+    dirty: list[Mark] = field(default_factory=list)  # what indicators have to look at anew
+    run: Run | None = None  # of indicators, whose values these are
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,13 @@ def _plan(row: Any) -> Plan:
         change,
         {uuid: (p[0], p[1]) for uuid, p in body["positions"].items()},
         [(f, d) for f, d in body["revised"]],
-        [(a, b, c) for a, b, c in body["dirty"]],
+        [_mark(*parts) for parts in body["dirty"]],
+        Run(**body["run"]) if body.get("run") else None,
     )
+
+
+def _mark(dataset: str, subject: str, first: str, last: str | None = None) -> Mark:
+    return Mark(dataset, subject, first, last or first)  # plans of older programs name one day
 
 
 def next_id(store: Store) -> int:
@@ -122,8 +130,9 @@ def publish(store: Store, plan: Plan, applied: Mapping[str, Applied]) -> Snapsho
         for uuid, (row, messages) in plan.positions.items():
             db.execute(update(journals).where(journals.c.uuid == uuid).values(position=row, messages=messages))
         _add(db, revised_days, [{"family": family, "day": day} for family, day in plan.revised])
-        names = ("dataset", "subject", "local_date")
-        _add(db, dirty_days, [dict(zip(names, day, strict=True)) for day in plan.dirty])
+        marks.mark(db, plan.dirty)
+        if plan.run:
+            marks.note(db, plan.run)
         gone = ((name, file.path) for name, change in plan.tables.items() for file in change.removes)
         _add(db, buried_files, [{"table_name": name, "path": path, "at": plan.created_at} for name, path in gone])
         for name, at in applied.items():

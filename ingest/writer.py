@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from catalog import plans
 from catalog import registry as registry_tables
 from catalog.events import Event
+from catalog.marks import ALL, MANY, Mark
 from catalog.store import Store
 from devices.profiles import in_force, stamp
 from ingest import balance
@@ -43,7 +44,7 @@ class Work:
 
     tables: dict[str, Days] = field(default_factory=dict)
     revised: list[tuple[str, str]] = field(default_factory=list)
-    dirty: list[tuple[str, str, str]] = field(default_factory=list)
+    dirty: list[Mark] = field(default_factory=list)
     learnt: dict[str, pl.DataFrame] = field(default_factory=dict)
     noticed: set[Event] = field(default_factory=set)  # of the shape of the data, for the first time
     counts: dict[str, int] = field(default_factory=dict)  # by column of the sheets, and by reason of quarantine
@@ -184,9 +185,7 @@ class Writer:
         if other.any():
             again = fresh.filter(fresh["status"] != STORED)["day"].unique().sort()
             work.revised += [(name, str(date)) for date in again]
-        work.dirty += [
-            (name, "*", str(date)) for date in _local_days(fresh["observed_at"], self.home.settings.timezone)
-        ]
+        work.dirty += _dirty(name, fresh, self.router().known, self.home.settings.timezone)
         work.learnt[name] = fresh
 
     def _state(self, name: str) -> FamilyState:
@@ -244,10 +243,28 @@ def _utc_day(time: str) -> pl.Expr:
     return (pl.col(time) // DAY_US).cast(pl.Int32).cast(pl.Date).alias("day")
 
 
-def _local_days(times: pl.Series, zone: str) -> list[date]:
-    """The civil days of moments (µs). Every offset of a zone is whole quarters of an hour, and few are different."""
-    quarters = pl.from_epoch((times // QUARTER_US).unique() * QUARTER_US, "us")
-    return quarters.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.date().unique().sort().to_list()
+def _dirty(name: str, rows: pl.DataFrame, known: Known, zone: str) -> list[Mark]:
+    """Which devices have readings of which civil days; where they are many, all of them."""
+    return [
+        Mark(name, subject, str(day), str(day))
+        for day, devices in _local_days(rows, zone)
+        for subject in ([known.numbers[d].device_id for d in devices] if len(devices) <= MANY else [ALL])
+    ]
+
+
+def _local_days(rows: pl.DataFrame, zone: str) -> Iterable[tuple[date, list[int]]]:
+    """Civil days of observed_at (µs) and some devices of each, one too many at most.
+
+    Every offset of a zone is whole quarters of an hour, and few are different.
+    """
+    quarter = (rows["observed_at"] // QUARTER_US).alias("_quarter")
+    quarters = quarter.unique()
+    days = pl.from_epoch(quarters * QUARTER_US, "us").dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.date()
+    if days.n_unique() == 1:
+        return [(days[0], rows["_device"].unique().sort().head(MANY + 1).to_list())]
+    dated = pl.DataFrame({"_quarter": quarters, "_date": days})
+    found = pl.DataFrame([rows["_device"], quarter]).join(dated, on="_quarter").group_by("_date")
+    return found.agg(pl.col("_device").unique().sort().head(MANY + 1)).sort("_date").iter_rows()
 
 
 def message_hash(topic: str, payload: bytes) -> str:

@@ -9,12 +9,14 @@ A crash before the plan leaves files that nothing names; a crash after it is rol
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pyarrow as pa
 
 from catalog import plans
+from catalog.marks import ALL, MANY, Mark, Run
 from catalog.plans import DataFile, Plan, Snapshot, TableChange
 from catalog.store import Store
 from lake.delta import Delta
@@ -93,27 +95,36 @@ class Lake:
         *,
         positions: Mapping[str, tuple[int, int]] | None = None,
         revised: Sequence[tuple[str, str]] = (),
-        dirty: Sequence[tuple[str, str, str]] = (),
+        dirty: Sequence[Mark] = (),
+        run: Run | None = None,
     ) -> Snapshot:
         """Append rows to tables and publish them together. Tables without rows are not touched.
 
-        `rows` maps a table to its rows by UTC day; `positions` a journal's uuid to (row, messages so far).
+        `rows` maps a table to its rows by UTC day; `positions` a journal's uuid to (row, messages so far); `run` says
+        what a run of indicators has seen, whose values the rows are. Raises DravaError outside of `exclusive`.
+        """
+        facts = {"positions": dict(positions or {}), "revised": list(revised), "dirty": list(dirty), "run": run}
+        return self._change(kind, rows, {}, facts)
+
+    def rewrite(
+        self,
+        kind: str,
+        rows: Mapping[str, Days],
+        removes: Mapping[str, Sequence[DataFile]],
+        dirty: Sequence[Mark] = (),
+    ) -> Snapshot:
+        """Replace files by others. They hold the same rows (compaction), or `dirty` says what is another (erasure).
+
         Raises DravaError outside of `exclusive`.
         """
-        return self._change(kind, rows, {}, positions or {}, revised, dirty)
-
-    def rewrite(self, kind: str, rows: Mapping[str, Days], removes: Mapping[str, Sequence[DataFile]]) -> Snapshot:
-        """Replace files by others that hold the same rows (compaction). Raises DravaError outside of `exclusive`."""
-        return self._change(kind, rows, removes, {}, (), ())
+        return self._change(kind, rows, removes, {"dirty": list(dirty)})
 
     def _change(
         self,
         kind: str,
         rows: Mapping[str, Days],
         removes: Mapping[str, Sequence[DataFile]],
-        positions: Mapping[str, tuple[int, int]],
-        revised: Sequence[tuple[str, str]],
-        dirty: Sequence[tuple[str, str, str]],
+        facts: Mapping[str, Any],
     ) -> Snapshot:
         if not self._locked:
             raise DravaError("a commit outside of the lake's lock", "This is a fault of the program: report it")
@@ -122,10 +133,12 @@ class Lake:
         adds = self._write(number, rows, now)
         reached("files_written")
         change = {
-            name: TableChange(adds.get(name, []), list(removes.get(name, ())), data_change=not removes)
+            name: TableChange(
+                adds.get(name, []), list(removes.get(name, ())), data_change=not removes or bool(facts.get("dirty"))
+            )
             for name in sorted(adds.keys() | removes.keys())
         }
-        plan = Plan(number, kind, now, change, dict(positions), list(revised), list(dirty))
+        plan = Plan(number, kind, now, change, **facts)
         plans.write(self.store, plan)
         reached("plan_written")
         return self._roll_forward(plan)
@@ -178,9 +191,23 @@ def refresh(home: Home, store: Store, clock: Clock) -> None:
         pass  # taking the lock completes what is pending and publishes
 
 
-def append_values(lake: Lake, values: pa.Table) -> int:
-    """Append rows to `indicator_values` in a commit of their own. Returns the snapshot's id."""
+def append_values(lake: Lake, values: pa.Table, run: Run | None = None, dirty: Sequence[Mark] | None = None) -> int:
+    """Append rows to `indicator_values` in a commit of their own, with what their run has seen.
+
+    `dirty` says what they change for others (default: all of them). Returns the snapshot's id.
+    """
     with lake.exclusive():
         day = lake.clock().astimezone(UTC).date().isoformat()
-        snapshot = lake.commit("indicators", {"indicator_values": {day: values}})
-        return snapshot.id
+        rows = {"indicator_values": {day: values}}
+        return lake.commit("indicators", rows, dirty=marks_of(values) if dirty is None else dirty, run=run).id
+
+
+def marks_of(values: pa.Table) -> list[Mark]:
+    """What values of indicators make dirty for those that need them: their subjects on the days of their periods."""
+    span = ["indicator", "period_start", "period_end"]
+    found = pl.DataFrame(values.select([*span, "subject_id"])).group_by(span).agg(pl.col("subject_id").unique())
+    return [
+        Mark(name, subject, str(first), str(end - timedelta(days=1)))
+        for name, first, end, subjects in found.iter_rows()
+        for subject in (subjects if len(subjects) <= MANY else [ALL])
+    ]

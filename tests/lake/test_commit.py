@@ -291,7 +291,7 @@ def test_revised_and_dirty_days_are_part_of_the_commit(feed):
     finish(feed)
     assert plans.revised(feed.store) == {"waste_container": ["2026-02-28", "2026-03-01", "2026-03-02"]}
     with feed.store.begin() as db:
-        days = {(row.dataset, row.local_date) for row in db.execute(select(tables.dirty_days))}
+        days = {(row.dataset, row.first) for row in db.execute(select(tables.dirty))}
     assert ("water_meter", "2026-03-02") in days
     assert view(feed, "waste_container", ["min(fill_pct)"]) == [(2,)]
 
