@@ -8,9 +8,10 @@ import polars as pl
 import pyarrow as pa
 
 from indicators.frame import Cursor, Terms, frame
-from indicators.header import Pack, chosen
+from indicators.header import Pack
 from indicators.method import FOUND, method
 from indicators.runner import reads
+from indicators.thresholds import detectors
 from schemas.settings import Settings
 
 _TIME = pa.timestamp("us", "UTC")
@@ -43,7 +44,7 @@ def run_detectors(connection: Cursor, *, as_of: datetime, settings: Settings, id
     Gives rows of `FINDINGS`, sorted by detector, time and subject. A condition that goes on has no `until`; one that
     ended more than 35 days before is not looked for again.
     """
-    wanted = chosen("detector", ids)
+    wanted = detectors(settings, ids)
     terms = Terms.of(settings, as_of)
     back = timedelta(days=max((pack.memory_days for pack in wanted), default=1))
     with frame(connection, terms, [*reads(wanted), "things", "areas", "assignments"], back=back):

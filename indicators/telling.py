@@ -7,7 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from catalog.alarms import Alarm
-from indicators.header import packs
+from indicators.header import Says, packs
+from indicators.thresholds import PREFIX, WHY
 from indicators.words import amount, moment, number
 from schemas.settings import Lang
 
@@ -57,14 +58,19 @@ class _Numbers(Formatter):
 
 def why(detector: str, fields: Mapping[str, Any], lang: Lang) -> str:
     """Why a detector thinks so, from the fields of an alarm and of its evidence."""
-    pack = packs("detector").get(detector)
-    return _Numbers(lang).vformat(pack.says.why.to(lang), (), fields) if pack and pack.says else ""
+    text = WHY if detector.startswith(f"{PREFIX}.") else says.why if (says := _says(detector)) else None
+    return _Numbers(lang).vformat(text.to(lang), (), fields) if text else ""
 
 
-def what(detector: str, kind: str, lang: Lang) -> str:
-    """The name of a condition."""
+def what(detector: str, kind: str, lang: Lang, evidence: Mapping[str, Any] | None = None) -> str:
+    """The name of a condition; that of a threshold, which may have gone from the settings, is in the evidence."""
+    says = _says(detector)
+    return says.what.to(lang) if says else str((evidence or {}).get(f"text_{lang}") or kind)
+
+
+def _says(detector: str) -> Says | None:
     pack = packs("detector").get(detector)
-    return pack.says.what.to(lang) if pack and pack.says else kind
+    return pack.says if pack else None
 
 
 def tell(alarm: Alarm, places: Sequence[str | None], zone: ZoneInfo, lang: Lang) -> Told:
@@ -82,7 +88,8 @@ def tell(alarm: Alarm, places: Sequence[str | None], zone: ZoneInfo, lang: Lang)
         "chart": f"{sparkline(chart)}  {_chart_of(alarm, lang)}" if chart else None,
     }
     return Told(
-        what(alarm.detector, alarm.kind, lang), [(_LABELS[key][lang], text) for key, text in said.items() if text]
+        what(alarm.detector, alarm.kind, lang, alarm.evidence),
+        [(_LABELS[key][lang], text) for key, text in said.items() if text],
     )
 
 
@@ -97,8 +104,8 @@ def how_much(alarm: Alarm, lang: Lang) -> str:
 
 
 def _chart_of(alarm: Alarm, lang: Lang) -> str:
-    pack = packs("detector").get(alarm.detector)
-    return pack.says.chart.to(lang) if pack and pack.says and pack.says.chart else ""
+    says = _says(alarm.detector)
+    return says.chart.to(lang) if says and says.chart else str(alarm.evidence.get(f"measure_{lang}") or "")
 
 
 def sparkline(values: Sequence[float | None]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,19 +16,15 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from schemas.alerts import Mail, Notify, Recipient, Threshold, named_once
 from schemas.errors import DravaError
+from schemas.section import Section
 
 FORMAT = 1  # version of home, journal and catalogue; a newer one is refused
 MAX_PORT = 65535
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 Lang = Literal["sl", "en"]
-
-
-class Section(BaseModel):
-    """Unknown settings are mistakes: a typing error must not go unnoticed."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 def _ported(url: str) -> str:
@@ -83,7 +79,7 @@ class Route(Section):
     time: str = ""
     seq: str = ""
     records: str = ""
-    fields: dict[str, str | RouteField] = {}
+    fields: dict[str, str | RouteField] = Field(default_factory=dict)
 
 
 class Drop(Section):
@@ -179,6 +175,10 @@ class Settings(BaseSettings):
     prices: Prices = Prices()
     calendar: Calendar = Calendar()
     export: list[Export] = []
+    threshold: Annotated[list[Threshold], AfterValidator(named_once)] = []
+    mail: Mail = Mail()
+    notify: Notify = Notify()
+    recipient: Annotated[list[Recipient], AfterValidator(named_once)] = []
 
     @classmethod
     def settings_customise_sources(
@@ -254,6 +254,7 @@ class Home:
     lake = property(lambda self: self.path / "lake", doc="Delta tables, one folder each.")
     published = property(lambda self: self.path / "published", doc="What readers need, readable by the group.")
     exports = property(lambda self: self.path / "exports", doc="Exports and reports.")
+    reports = property(lambda self: self.path / "reports", doc="The list of every morning.")
     profiles = property(lambda self: self.path / "profiles", doc="The city's own profiles of device types; optional.")
     secrets = property(lambda self: self.path / "secrets", doc="Passwords, for the owner alone.")
 
