@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from catalog.alarms import Alarm, revise
-from commands import alarms
+from commands import alarms, evaluate
 from commands.context import Json, context, show_rows
 from commands.indicators import Ids, Language, language, show_pack, show_packs
 from indicators.alarms import reconcile
@@ -23,6 +23,7 @@ def add(app: typer.Typer) -> None:
     detectors.command("list")(list_detectors)
     detectors.command("run")(detect)
     detectors.command("explain")(explain)
+    evaluate.add(detectors)
     app.add_typer(detectors, name="detectors")
 
 

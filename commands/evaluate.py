@@ -1,0 +1,76 @@
+"""`drava detectors evaluate`: how well detectors do on labelled data, beside what chance would find."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.context import Json, show_json, show_rows
+from indicators.evaluate.dataset import Dataset, chosen, of_file
+from indicators.evaluate.run import Result, evaluate
+from indicators.evaluate.table import remember, shown, stale, table
+
+Data = Annotated[
+    Path | None,
+    typer.Option(envvar="DRAVA_DATA", file_okay=False, help="Folder of the data that a dataset's paths start from."),
+]
+REPORT = "docs/detection.md"
+
+
+def add(detectors: typer.Typer) -> None:
+    """Put the commands of this topic below `drava detectors`."""
+    detectors.command("evaluate")(run)
+    detectors.command("table")(write)
+
+
+def run(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Datasets; default: all.")] = None,
+    config: Annotated[
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A dataset of your own (TOML).")
+    ] = None,
+    data: Data = None,
+    detector: Annotated[list[str] | None, typer.Option(help="Only these detectors.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run detectors over labelled data in time order, without look-ahead, and print how well they did.
+
+    docs/evaluate.md says how to write a dataset.
+    """
+    own = [of_file(path, data) for path in config or ()]
+    datasets = [*own, *(chosen(names, data) if names or not own else [])]
+    results = _results(datasets, detector or (), told=not as_json)
+    if as_json:
+        show_json(results)
+        return
+    for simulated, title in ((False, "From real meters"), (True, "Simulated")):
+        rows = [shown(result) for result in results if result["simulated"] is simulated]
+        if rows:
+            sys.stdout.write(f"\n{title}\n")
+            show_rows(rows, as_json=False)
+
+
+def _results(datasets: Iterable[Dataset], detectors: Iterable[str], *, told: bool) -> list[Result]:
+    made = []
+    for dataset in datasets:
+        if told:
+            sys.stderr.write(f"{dataset.name}: {dataset.title}\n")
+        made += evaluate(dataset, list(detectors))
+    return made
+
+
+def write(
+    data: Data = None,
+    report: Annotated[Path, typer.Option(dir_okay=False, help="The file to write; beside it its figures.")] = Path(
+        REPORT
+    ),
+    every: Annotated[bool, typer.Option("--all", help="Also what has not changed since it was measured.")] = False,
+) -> None:
+    """Measure what has changed since the table of all datasets and detectors was written, and write it again."""
+    figures = report.with_suffix(".json")
+    for dataset, names in stale(figures, chosen(None, data), every=every):
+        sys.stderr.write(f"{dataset.name}: {', '.join(names)}\n")
+        remember(figures, dataset, evaluate(dataset, names))
+    report.write_text(table(figures), "utf-8")
+    sys.stdout.write(f"{report}\n")

@@ -1,0 +1,1 @@
+"""Evaluation: production detectors over labelled data, beside what chance would find (docs/evaluate.md)."""
