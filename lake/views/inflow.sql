@@ -21,11 +21,27 @@ UNION ALL
 SELECT thing_id, device_id, valid_from, valid_to, other_area, CASE WHEN direction = 'out' THEN 1 ELSE -1 END
 FROM hanging WHERE other_area <> coalesce(area_id, '') AND direction <> 'none';
 
+-- Their registers, for the arithmetic of arithmetic.sql. One between two areas may run backwards as fast as it can.
+CREATE OR REPLACE VIEW inflow_registers AS
+SELECT 'volume' AS measure, device_id, observed_at, day, volume_total_m3 AS register
+FROM district_meter WHERE volume_total_m3 IS NOT NULL AND quality NOT IN (4, 9);
+
+CREATE OR REPLACE VIEW inflow_spans AS
+SELECT 'volume' AS measure, a.thing_id, a.device_id, a.valid_from, a.valid_to, a.start_register, a.end_register,
+    register_full_at(d.factors) AS full_at, register_limit(d.factors, 'flow_m3h_max', 1, 5000) AS most,
+    CASE WHEN json_exists(t.attributes, '$.other_area') THEN register_limit(d.factors, 'flow_m3h_max', 1, 5000)
+        ELSE CAST(0.02 AS DECIMAL(18, 6)) END AS back
+FROM assignments AS a
+JOIN things AS t ON t.thing_id = a.thing_id AND t.family = 'district_meter'
+LEFT JOIN devices AS d ON d.device_id = a.device_id;
+
 -- Each meter by quarter of an hour: flow_m3h where it gives one, else the rise of its register.
 CREATE OR REPLACE VIEW inflow_slots AS
 WITH reading AS (
     SELECT m.thing_id, m.area_id, m.sign, r.observed_at, r.pressure_kpa,
         coalesce(r.flow_m3h, CASE WHEN r.volume_total_m3 >= lag(r.volume_total_m3) OVER w
+                AND NOT register_jumped(lag(r.volume_total_m3) OVER w, r.volume_total_m3,
+                    epoch_us(r.observed_at) - epoch_us(lag(r.observed_at) OVER w), 5000)
             THEN CAST(r.volume_total_m3 - lag(r.volume_total_m3) OVER w AS DOUBLE) * 3.6e9
                 / nullif(epoch_us(r.observed_at) - epoch_us(lag(r.observed_at) OVER w), 0) END) AS flow_m3h
     FROM district_meter AS r
@@ -45,13 +61,16 @@ WITH spoken AS (
     SELECT device_id, day, bool_or(flow_m3h IS NOT NULL OR volume_total_m3 IS NOT NULL) AS flows
     FROM district_meter GROUP BY device_id, day
 ),
+days AS (  -- also those of an outage of all
+    SELECT local_date AS day FROM local_days WHERE local_date BETWEEN (SELECT min(day) FROM spoken) AND (SELECT max(day) FROM spoken)
+),
 spoke AS (
     SELECT d.day, s.device_id, bool_or(s.flows) AS flows
-    FROM (SELECT DISTINCT day FROM spoken) AS d JOIN spoken AS s ON s.day BETWEEN d.day - 7 AND d.day
+    FROM days AS d JOIN spoken AS s ON s.day BETWEEN d.day - 7 AND d.day
     GROUP BY d.day, s.device_id
 )
 SELECT d.day, m.area_id, m.thing_id, m.device_id, m.sign, m.valid_from, m.valid_to
-FROM (SELECT DISTINCT day FROM spoken) AS d
+FROM days AS d
 JOIN inflow_meters AS m ON m.valid_from < d.day + INTERVAL 1 DAY AND (m.valid_to IS NULL OR m.valid_to > d.day)
 LEFT JOIN spoke AS s ON s.day = d.day AND s.device_id = m.device_id
 WHERE coalesce(s.flows, true);
@@ -70,36 +89,19 @@ FROM inflow_slots AS s JOIN expected AS e ON e.area_id = s.area_id AND e.starts_
 GROUP BY s.area_id, s.starts_at;
 
 -- Local days of 23, 24 or 25 hours: the volume that came into each area (system input where it is the town's own inlet).
--- A meter's day is the rise of its register where the register accounts for three quarters of it (a step across midnight is
--- shared by time), else its mean flow; what it did not measure is filled with its own mean of the day and counted in
+-- A meter's day is the rise of its register (arithmetic.sql) where that accounts for three quarters of it, else its mean
+-- flow; what it did not measure is filled with its own mean of the day and counted in
 -- estimated_m3. Coverage is that of the least heard meter; 0, and no volume, where one of them was silent.
 CREATE OR REPLACE VIEW inflow_daily AS
-WITH register AS (
-    SELECT m.thing_id, m.area_id, m.sign, r.observed_at AS ends_at, z.zone,
-        lag(r.observed_at) OVER w AS starts_at, r.volume_total_m3 - lag(r.volume_total_m3) OVER w AS rise
-    FROM district_meter AS r
-    JOIN inflow_meters AS m ON m.device_id = r.device_id AND r.observed_at >= m.valid_from
-        AND (m.valid_to IS NULL OR r.observed_at < m.valid_to)
-    CROSS JOIN municipality AS z
-    WHERE r.volume_total_m3 IS NOT NULL AND r.quality NOT IN (4, 9)
-    WINDOW w AS (PARTITION BY m.area_id, r.device_id, m.valid_from ORDER BY r.observed_at)
-),
-dated AS (
-    SELECT *, CAST(rise * 1000000 AS HUGEINT) AS micro,
-        unnest(range(CAST(CAST(starts_at AT TIME ZONE zone AS DATE) AS TIMESTAMP), ends_at AT TIME ZONE zone, INTERVAL 1 DAY))
-            AS midnight
-    FROM register WHERE rise >= 0 AND ends_at > starts_at AND ends_at - starts_at <= INTERVAL 7 DAY
-),
-cut AS (
-    SELECT thing_id, area_id, sign, CAST(midnight AS DATE) AS local_date, micro, epoch_us(starts_at) AS starts, epoch_us(ends_at) AS ends,
-        greatest(epoch_us(starts_at), epoch_us(midnight AT TIME ZONE zone)) AS since,
-        least(epoch_us(ends_at), epoch_us((midnight + INTERVAL 1 DAY) AT TIME ZONE zone)) AS until
-    FROM dated
+WITH steps AS (FROM register_steps('inflow_registers', 'inflow_spans', NULL, NULL)),
+risen AS (
+    SELECT thing_id, local_date, coverage, estimated, CAST((amount - backwards) * 1000000 AS HUGEINT) AS micro
+    FROM register_days('steps', NULL, NULL)
 ),
 counted AS (
-    SELECT thing_id, area_id, sign, local_date, sum(until - since) AS known,
-        sum(micro * (until - starts) // (ends - starts) - micro * (since - starts) // (ends - starts)) AS micro
-    FROM cut GROUP BY thing_id, area_id, sign, local_date
+    SELECT DISTINCT r.thing_id, m.area_id, m.sign, r.local_date, r.micro, r.estimated,
+        CAST(round(r.coverage * (epoch_us(l.ends_at) - epoch_us(l.starts_at))) AS BIGINT) AS known
+    FROM risen AS r JOIN inflow_meters AS m ON m.thing_id = r.thing_id JOIN local_days AS l ON l.local_date = r.local_date
 ),
 flowed AS (
     SELECT s.thing_id, s.area_id, s.sign, CAST(s.starts_at AT TIME ZONE z.zone AS DATE) AS local_date,
@@ -123,7 +125,9 @@ served AS (
 measured AS (
     SELECT s.area_id, s.local_date, s.thing_id, s.sign, s.time,
         CASE WHEN c.known >= 0.75 * s.time THEN c.micro ELSE f.micro END AS micro,
-        CASE WHEN c.known >= 0.75 * s.time THEN c.known WHEN f.known > s.time THEN s.time ELSE f.known END AS known
+        CASE WHEN c.known >= s.time OR coalesce(c.known, 0) < 0.75 * s.time AND f.known > s.time THEN s.time
+            WHEN c.known >= 0.75 * s.time THEN c.known ELSE f.known END AS known,
+        coalesce(c.known >= 0.75 * s.time AND c.estimated, false) AS estimated
     FROM served AS s
     LEFT JOIN counted AS c ON c.thing_id = s.thing_id AND c.area_id = s.area_id AND c.local_date = s.local_date
     LEFT JOIN flowed AS f ON f.thing_id = s.thing_id AND f.area_id = s.area_id AND f.local_date = s.local_date
@@ -132,7 +136,7 @@ measured AS (
 SELECT area_id, local_date,
     CAST(CASE WHEN count(known) = count(*) THEN CAST(sum(sign * (micro * time // known)) AS DECIMAL(32, 0)) END
         * CAST(0.000001 AS DECIMAL(6, 6)) AS DECIMAL(18, 6)) AS volume_m3,
-    CAST(CAST(coalesce(sum(abs(micro * time // known - micro)), 0) AS DECIMAL(32, 0)) * CAST(0.000001 AS DECIMAL(6, 6))
+    CAST(CAST(coalesce(sum(abs(CASE WHEN estimated THEN micro * time // known ELSE micro * time // known - micro END)), 0) AS DECIMAL(32, 0)) * CAST(0.000001 AS DECIMAL(6, 6))
         AS DECIMAL(18, 6)) AS estimated_m3,
     min(coalesce(known / time, 0)) AS coverage, count(known) AS meters, count(*) AS expected
 FROM measured

@@ -7,7 +7,7 @@ grain = "area and town, local day"
 reads = ["inflow_daily", "inflow_meters", "area_tree", "municipality", "run"]
 references = ["IWA water balance: system input volume"]
 cadence = "night"
-reach = { before = 9, after = 8 }
+reach = { before = 64, after = 57 }
 
 [title]
 en = "System input of a district"

@@ -1,0 +1,55 @@
+/*
+id = "water.balance_month"
+kind = "indicator"
+version = 1
+unit = "m3"
+grain = "area and town, local month"
+reads = ["indicator_values", "local_periods", "run"]
+needs = ["water.balance"]
+references = ["IWA water balance: water losses = system input volume - authorised consumption, as metered"]
+cadence = "night"
+period = "month"
+reach = { before = 0, after = 0 }
+
+[title]
+en = "Water losses of a month"
+sl = "Vodne izgube v mesecu"
+
+[meaning]
+en = "Water losses of a whole local month: the mean of its days with a value times its days. There is no value where fewer than three quarters of the days have one; the days that were filled stand in the estimated share."
+sl = "Vodne izgube celega krajevnega meseca: povprečje dni z vrednostjo, pomnoženo s številom dni. Vrednosti ni, če jo ima manj kot tri četrtine dni; zapolnjeni dnevi so v deležu ocen."
+
+[[example]]
+title = "February has 20 days with values, too few; three days of March are filled with the mean of the others"
+as_of = 2026-04-01T12:00:00Z
+[example.given]
+indicator_values = """
+SELECT 'water.balance' AS indicator, 'area' AS subject_kind, 'east' AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end,
+    36.0 AS value, 1.0 AS coverage, 6 AS devices, 0.0 AS estimated_share
+FROM range(TIMESTAMP '2026-02-01', TIMESTAMP '2026-04-01', INTERVAL 1 DAY) AS r (d)
+WHERE month(d) = 2 AND day(d) <= 20 OR month(d) = 3 AND day(d) > 3"""
+[[example.expect]]
+subject_id = "east"
+period_start = 2026-03-01
+period_end = 2026-04-01
+value = 1116.0
+numerator = 1008.0
+denominator = 28.0
+estimated_share = 0.096774194
+*/
+WITH day AS (
+    SELECT subject_kind, subject_id, period_start, coverage, devices, estimated_share, CAST(value AS DECIMAL(24, 9)) AS value,
+        CAST(numerator AS DECIMAL(24, 9)) AS numerator, CAST(denominator AS DECIMAL(24, 9)) AS denominator
+    FROM indicator_values WHERE indicator = 'water.balance' AND value IS NOT NULL
+)
+SELECT d.subject_kind, d.subject_id, p.starts_on AS period_start, p.ends_on AS period_end,
+    sum(d.value) * any_value(p.days) / count(*) AS value, sum(d.value) AS numerator, count(*) AS denominator,
+    sum(d.coverage) / any_value(p.days) AS coverage, max(d.devices) AS devices,
+    1 - sum(1 - d.estimated_share) / any_value(p.days) AS estimated_share
+FROM day AS d
+JOIN local_periods AS p ON p.period = 'month' AND p.starts_on = CAST(date_trunc('month', d.period_start) AS DATE)
+CROSS JOIN run AS r
+WHERE p.ends_on <= r.today
+GROUP BY d.subject_kind, d.subject_id, p.starts_on, p.ends_on
+HAVING count(*) >= 0.75 * any_value(p.days)
+ORDER BY subject_kind, subject_id, period_start

@@ -1,0 +1,51 @@
+/*
+id = "water.losses_eur_year"
+kind = "indicator"
+version = 1
+unit = "EUR"
+grain = "area and town, local year"
+reads = ["indicator_values", "local_periods", "run"]
+needs = ["water.losses_eur"]
+references = ["Price: prices.water_eur_m3 of the settings at the time of the run"]
+cadence = "night"
+period = "year"
+reach = { before = 0, after = 0 }
+
+[title]
+en = "Cost of water losses in a year"
+sl = "Strošek vodnih izgub v letu"
+
+[meaning]
+en = "Cost of the water losses of a whole local year: the mean of its days with a value times its days. There is no value where fewer than three quarters of the days have one."
+sl = "Strošek vodnih izgub celega krajevnega leta: povprečje dni z vrednostjo, pomnoženo s številom dni. Vrednosti ni, če jo ima manj kot tri četrtine dni."
+
+[[example]]
+title = "The year that is over"
+as_of = 2026-04-01T12:00:00Z
+[example.given]
+indicator_values = """
+SELECT 'water.losses_eur' AS indicator, 'area' AS subject_kind, 'east' AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end,
+    10.0 AS value, 1.0 AS coverage, 6 AS devices, 0.0 AS estimated_share
+FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2026-04-01', INTERVAL 1 DAY) AS r (d)"""
+[[example.expect]]
+subject_id = "east"
+period_start = 2025-01-01
+period_end = 2026-01-01
+value = 3650.0
+*/
+WITH day AS (
+    SELECT subject_kind, subject_id, period_start, coverage, devices, estimated_share, CAST(value AS DECIMAL(24, 9)) AS value,
+        CAST(numerator AS DECIMAL(24, 9)) AS numerator, CAST(denominator AS DECIMAL(24, 9)) AS denominator
+    FROM indicator_values WHERE indicator = 'water.losses_eur' AND value IS NOT NULL
+)
+SELECT d.subject_kind, d.subject_id, p.starts_on AS period_start, p.ends_on AS period_end,
+    sum(d.value) * any_value(p.days) / count(*) AS value, sum(d.value) AS numerator, count(*) AS denominator,
+    sum(d.coverage) / any_value(p.days) AS coverage, max(d.devices) AS devices,
+    1 - sum(1 - d.estimated_share) / any_value(p.days) AS estimated_share
+FROM day AS d
+JOIN local_periods AS p ON p.period = 'year' AND p.starts_on = CAST(date_trunc('year', d.period_start) AS DATE)
+CROSS JOIN run AS r
+WHERE p.ends_on <= r.today
+GROUP BY d.subject_kind, d.subject_id, p.starts_on, p.ends_on
+HAVING count(*) >= 0.75 * any_value(p.days)
+ORDER BY subject_kind, subject_id, period_start
