@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection, Table, and_, func, or_, select, text
 
-from catalog.store import Store, alarms, assignments, devices, facts, meta, things
+from catalog.store import Store, alarms, assignments, devices, entered_values, facts, meta, things
 from devices.facts import ALWAYS, IN_SERVICE, Facts, Version, at, last, versions
 from devices.kinds import Columns, Kind, kinds
 from schemas.clock import micros, moment
@@ -113,6 +113,9 @@ _SMALL: dict[Table, dict[str, pa.DataType]] = {
     | dict.fromkeys(("litres_per_hour", "volume_m3", "eur"), pa.float64())
     | {"evidence": pa.string(), "snapshot_id": pa.int64(), "computed_at": _TIME}
     | {"found_at": _TIME, "cause": pa.string(), "muted": pa.string(), "unconfirmed_at": _TIME},
+    entered_values: {"id": pa.int64(), "kpi": pa.string(), "local_date": pa.date32(), "value": pa.float64()}
+    | dict.fromkeys(("author", "source", "note"), pa.string())
+    | {"entered_at": _TIME},
 }
 _ORDER = {assignments: ("device_id", "valid_from", "thing_id")}
 _AREAS = {

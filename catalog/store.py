@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Date,
     Engine,
     Float,
     Integer,
@@ -233,6 +234,19 @@ outbox = Table(  # what is to be told to whom: written with the change that it t
     Column("made_at", BigInteger, nullable=False),
     Column("done_at", BigInteger),
     Column("error", String),
+)
+
+entered_values = Table(  # KPIs by hand; the last entry for a day holds, earlier ones stay
+    "entered_values",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("kpi", String, nullable=False, index=True),
+    Column("local_date", Date, nullable=False),
+    Column("value", Float),  # null: taken back
+    Column("author", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("note", String, nullable=False),
+    Column("entered_at", BigInteger, nullable=False),
 )
 
 audit = Table(

@@ -22,6 +22,7 @@ from lake.files import sync_folder
 from schemas.settings import Home
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SMALL_VERSIONS = ("registry_version", "alarms_version", "entered_version")  # what the small tables are made of
 
 
 def snapshot_file(snapshot: Snapshot) -> str:
@@ -42,7 +43,7 @@ class Publisher:
 
     def refresh(self, snapshot: Snapshot | None) -> None:
         """Show this snapshot and the small tables as they are now. Does nothing where that is shown already."""
-        version = (plans.value(self.store, "registry_version"), plans.value(self.store, "alarms_version"))
+        version = tuple(plans.value(self.store, name) for name in _SMALL_VERSIONS)
         number = snapshot.id if snapshot else 0
         if not (self.home.published / "small").is_dir():  # somebody has taken it away
             self._shown = self._small_version = None
