@@ -36,6 +36,7 @@ def empty(zone: str = "Europe/Ljubljana") -> duckdb.DuckDBPyConnection:
         measures = "".join(f"{m.name} {SQL_TYPE[m.type]}, " for m in family.columns)
         common = ", ".join(f"{column} {kind}" for column, kind in READING.items())
         connection.execute(f"CREATE TABLE {name} (device_id VARCHAR, {keys}{measures}{common})")
+        connection.execute(f"CREATE VIEW {name}_revisions AS FROM {name}")
     for name, columns in SMALL.items():
         connection.execute(f"CREATE TABLE {name} AS {stored(columns, [])}")
     for name, schema in SYSTEM.items():
