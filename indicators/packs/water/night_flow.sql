@@ -1,12 +1,13 @@
 /*
 id = "water.night_flow"
 kind = "indicator"
-version = 1
+version = 2
 unit = "m3/h"
 grain = "area, local day"
 reads = ["inflow", "run"]
 references = ["Minimum night flow (MNF), mean inflow 02:00-04:00 local time"]
 cadence = "night"
+reach = { before = 9, after = 1 }
 
 [title]
 en = "Minimum night flow"
