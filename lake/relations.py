@@ -87,17 +87,15 @@ def stored(columns: Columns, files: Sequence[str], *, uniform: bool = False, par
         return empty
     options = "hive_partitioning = true, hive_types = {'day': DATE}" if partitioned else "hive_partitioning = false"
     paths = ", ".join(literal(file) for file in files)
-    read = f"SELECT * FROM read_parquet([{paths}], union_by_name = {not uniform}, {options})"
-    return f"SELECT {names} FROM ({empty} UNION ALL BY NAME {read})"
+    read = f"read_parquet([{paths}], union_by_name = {not uniform}, {options})"
+    if uniform:  # a shorter plan
+        return f"SELECT {names} FROM {read}"
+    return f"SELECT {names} FROM ({empty} UNION ALL BY NAME SELECT * FROM {read})"
 
 
-def readings(
-    family: Family, columns: Columns, plain: Sequence[str], revised: Sequence[str], *, uniform: bool = False
-) -> str:
-    """One row per reading. Days without revisions are read as they are, so that filters reach the files."""
-    if not revised:
-        return stored(columns, plain, uniform=uniform)
-    rows = stored(columns, revised, uniform=uniform)
+def merged(family: Family, columns: Columns, files: Sequence[str], *, uniform: bool = False) -> str:
+    """One row per reading of days that have several rows for some; the others of these days are read as they are."""
+    rows = stored(columns, files, uniform=uniform)
     same = " AND ".join(
         [f"r.{name} = m.{name}" for name in ("device_id", "observed_at", "day")]
         + [f"r.{quote(key)} IS NOT DISTINCT FROM m.{quote(key)}" for key in family.keys]
@@ -106,10 +104,9 @@ def readings(
     # joins on the plain columns, not on a hash: a filter on a device or a day reaches both sides and the files
     several = f"SELECT {identity} FROM ({rows}) GROUP BY {identity} HAVING count(*) > 1"
     chosen = ", ".join(f"r.{quote(name)}" for name in columns)
-    parts = [stored(columns, plain, uniform=uniform)] if plain else []
-    parts.append(f"SELECT {chosen} FROM ({rows}) AS r LEFT JOIN ({several}) AS m ON {same} WHERE m.device_id IS NULL")
-    parts.append(merge(family, columns, f"SELECT {chosen} FROM ({rows}) AS r JOIN ({several}) AS m ON {same}"))
-    return " UNION ALL ".join(parts)
+    single = f"SELECT {chosen} FROM ({rows}) AS r LEFT JOIN ({several}) AS m ON {same} WHERE m.device_id IS NULL"
+    again = merge(family, columns, f"SELECT {chosen} FROM ({rows}) AS r JOIN ({several}) AS m ON {same}")
+    return f"{single} UNION ALL {again}"
 
 
 def _identity(family: Family) -> str:

@@ -119,7 +119,8 @@ def files_of(home: Path, snapshot: Snapshot, table: str) -> list[StoredFile]:
         return []
     folder = home.resolve() / "lake" / table
     try:
-        actions = pa.table(DeltaTable(folder, version=version).get_add_actions(flatten=True))
+        found = DeltaTable(folder, version=version).get_add_actions(flatten=True)
+        actions = pa.RecordBatchReader.from_stream(found).read_all()  # pa.table would load pandas to look at it
     except (DeltaError, OSError) as error:
         raise DravaError(
             f"table {table} cannot be read: {str(error).splitlines()[0]}", "drava doctor checks the lake"

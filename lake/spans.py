@@ -12,7 +12,8 @@ from itertools import groupby
 from lake.snapshot import StoredFile
 
 RECENT_DAYS = 8  # what is asked for most is a span of its own
-MONTHLY_DAYS = 400  # then by month, then by year: few spans make short plans
+MONTHLY_DAYS = 62  # then by month, by quarter, by year: few spans make short plans, and each opens a file for its plan
+QUARTERLY_DAYS = 400
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,21 @@ class Span:
     first: date | None = None
     end: date | None = None
 
+    @property
+    def paths(self) -> list[str]:
+        """Where the files are."""
+        return [file.path for file in self.files]
 
-def spans(files: Sequence[StoredFile]) -> list[Span]:
-    """Files, which are in the order of their days, as spans; one without bounds where that is enough."""
+
+def spans(files: Sequence[StoredFile], *, few: bool = False) -> list[Span]:
+    """Files, which are in the order of their days, as spans; one without bounds where that is enough.
+
+    `few` makes years alone: for rows whose plan is long. Without files: one empty span, none of few.
+    """
     if not files:
-        return [Span(())]
+        return [] if few else [Span(())]
     newest = date.fromisoformat(files[-1].day)
-    found = [list(group) for _, group in groupby(files, lambda file: _label(file.day, newest))]
+    found = [list(group) for _, group in groupby(files, lambda file: _label(file.day, newest, few=few))]
     if len(found) == 1:
         return [Span(files)]
     return [
@@ -38,9 +47,13 @@ def spans(files: Sequence[StoredFile]) -> list[Span]:
     ]
 
 
-def _label(day: str, newest: date) -> str:
+def _label(day: str, newest: date, *, few: bool) -> str:
     age = (newest - date.fromisoformat(day)).days
-    return "" if age < RECENT_DAYS else day[:7] if age < MONTHLY_DAYS else day[:4]
+    if age < RECENT_DAYS:
+        return ""
+    if age < MONTHLY_DAYS and not few:
+        return day[:7]
+    return f"{day[:4]} {(int(day[5:7]) + 2) // 3}" if age < QUARTERLY_DAYS and not few else day[:4]
 
 
 def within(span: Span, rows: str) -> str:

@@ -62,7 +62,7 @@ def test_spans_hold_every_file_once_in_order_and_few_are_enough(ages):
     files = [StoredFile(str(Path("x") / str(day)), str(day), 1, 1, 0) for day in days]
     found = spans(files)
     assert [file for span in found for file in span.files] == files
-    assert len(found) <= 1 + 15 + 11
+    assert len(found) <= 1 + 4 + 6 + 11
     if len(found) > 1:
         assert all(str(s.first) <= f.day < str(s.end) for s in found for f in s.files)
         assert all(a.end <= b.first for a, b in pairwise(found))
