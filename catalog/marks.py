@@ -18,9 +18,10 @@ from catalog.registry import reading, version_of
 from catalog.store import Store, computed, dirty, meta, runs
 
 ALL = "*"
+ERASED = ".erased"  # behind the name of a table: its rows are gone, and nothing is left to be seen of them
 MANY = 50  # subjects of one dataset and span that are named one by one: the catalogue stays small
 EVER, STILL = "0001-01-01", "9999-12-31"  # the first and the last day of spans without an end
-_NUMBER = "dirty_number"
+_NUMBER, _BEGINNING = "dirty_number", "indicators_begin"
 
 
 class Mark(NamedTuple):
@@ -50,6 +51,7 @@ class Run:
     snapshot_id: int
     snapshot_at: int
     registry_version: int
+    beginning: str = STILL  # the first local day of which there was anything
     versions: dict[str, int] = field(default_factory=dict)  # of the indicators that it computed
     known: list[str] = field(default_factory=list)  # all indicators there are: what is of others is forgotten
 
@@ -62,6 +64,7 @@ class Taken:
     registry_version: int
     marks: list[tuple[Mark, int]]
     positions: dict[str, Position]
+    beginning: str = STILL  # the first local day that a run ever saw
 
 
 def take(store: Store) -> Taken:
@@ -71,8 +74,8 @@ def take(store: Store) -> Taken:
         positions = {
             row.indicator: Position(row.version, row.number, row.as_of) for row in db.execute(select(computed))
         }
-        number = int(db.execute(select(meta.c.value).where(meta.c.key == _NUMBER)).scalar() or 0)
-        return Taken(number, version_of(db), marks, positions)
+        number = int(_noted(db, _NUMBER) or 0)
+        return Taken(number, version_of(db), marks, positions, _noted(db, _BEGINNING) or STILL)
 
 
 def mark(db: Connection, marks: Iterable[Mark]) -> None:
@@ -97,6 +100,10 @@ def mark(db: Connection, marks: Iterable[Mark]) -> None:
     fresh = _insert(db, dirty)
     same = [dirty.c.dataset, dirty.c.subject, dirty.c.first, dirty.c.last]
     db.execute(fresh.on_conflict_do_update(index_elements=same, set_={"number": fresh.excluded.number}), rows)
+
+
+def _noted(db: Connection, key: str) -> str | None:
+    return db.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
 
 
 def _row(key: tuple[str, str, str], subject: str, number: int) -> dict[str, Any]:
@@ -137,6 +144,8 @@ def note(db: Connection, run: Run) -> None:
     db.execute(delete(computed).where(computed.c.indicator.not_in(run.known)))
     least = select(func.min(computed.c.number)).scalar_subquery()
     db.execute(delete(dirty).where(dirty.c.number <= least))
+    begins = _insert(db, meta).values(key=_BEGINNING, value=min(run.beginning, _noted(db, _BEGINNING) or STILL))
+    db.execute(begins.on_conflict_do_update(index_elements=[meta.c.key], set_={"value": begins.excluded.value}))
     seen = {"snapshot_id": run.snapshot_id, "computed_at": run.as_of}
     row = {**seen, "snapshot_at": run.snapshot_at, "registry_version": run.registry_version}
     db.execute(_insert(db, runs).on_conflict_do_nothing(), [row])

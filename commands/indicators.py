@@ -7,14 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from commands.context import Context, Json, context, show_json, show_rows
-from indicators.header import Example, Kind, Pack, chosen, packs
-from indicators.runner import changed_values, run_indicators
-from lake.commit import Lake, append_values
+from indicators.compute import bring_up_to_date
+from indicators.header import Cadence, Example, Kind, Pack, chosen, packs
+from lake.commit import Lake
 from lake.query import open_found
 from lake.snapshot import find
 from schemas.settings import Lang
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these; default: all.")]
+CadenceOption = Annotated[
+    Cadence | None, typer.Option("--cadence", help="Only what is due so often: at night is what is due hourly, too.")
+]
+Full = Annotated[bool, typer.Option("--full", help="Compute everything anew; what differs was not marked.")]
 Language = Annotated[Lang | None, typer.Option(help="Language of the texts; default: that of the home.")]
 
 
@@ -54,21 +58,17 @@ def show_packs(run: Context, kind: Kind, lang: Lang | None, *, as_json: bool) ->
     show_rows(rows, as_json=as_json)
 
 
-def run(ctx: typer.Context, ids: Ids = None, as_json: Json = False) -> None:
-    """Compute indicators over the newest snapshot and store the values that are new or have changed."""
+def run(
+    ctx: typer.Context, ids: Ids = None, cadence: CadenceOption = None, full: Full = False, as_json: Json = False
+) -> None:
+    """Compute what has changed since the last run, and store the values that are new or others."""
     shared = context(ctx)
-    home, as_of = shared.home, shared.now()
-    chosen("indicator", ids)
-    snapshot = find(home.path)
-    with open_found(home.path, snapshot, settings=home.settings, limited=False) as connection:
-        values = run_indicators(connection, as_of=as_of, settings=home.settings, snapshot_id=snapshot.id, ids=ids)
-        fresh = changed_values(connection, values)
-    if fresh.num_rows:
-        append_values(Lake(home, shared.store, shared.clock), fresh)
-    computed, new = Counter(values["indicator"].to_pylist()), Counter(fresh["indicator"].to_pylist())
+    lake = Lake(shared.home, shared.store, shared.clock)
+    found = bring_up_to_date(lake, as_of=shared.now(), ids=ids, cadence=cadence, full=full)
+    new = Counter(found.values["indicator"].to_pylist())
     rows = [
-        {"indicator": pack.id, "unit": pack.unit, "values": computed[pack.id], "new_or_changed": new[pack.id]}
-        for pack in chosen("indicator", ids)
+        {"indicator": name, "unit": packs()[name].unit, "values": found.computed[name], "new_or_changed": new[name]}
+        for name in found.run.versions
     ]
     show_rows(rows, as_json=as_json)
 

@@ -3,17 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from lake.calendar import Place, sun
+from lake.relations import literal
 from schemas.settings import Settings
 from schemas.vocabulary import families, seconds
 
 MEMORY_DAYS = 400  # sun times reach back so far from the moment of the run
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 SHARED = ("consumption_hourly", "consumption_daily", "inflow")  # computed once for all packs that read them
+LOCAL = {"consumption_daily": "consumption_days"}  # view -> macro (first, last) that gives its rows of these local days
 
 
 class Cursor(Protocol):
@@ -21,6 +23,8 @@ class Cursor(Protocol):
 
     def execute(self, query: str, parameters: Any = None) -> Any: ...  # noqa: D102 - as in DuckDB
     def sql(self, query: str) -> Any: ...  # noqa: D102 - as in DuckDB
+    def register(self, view_name: str, python_object: object) -> Any: ...  # noqa: D102 - as in DuckDB
+    def unregister(self, view_name: str) -> Any: ...  # noqa: D102 - as in DuckDB
 
 
 @dataclass(frozen=True)
@@ -53,18 +57,38 @@ class Terms:
         return self.as_of.astimezone(ZoneInfo(self.zone)).date()
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of the snapshot: what values of the local days `first` to `last` depend on.
+
+    `before` and `after` are days around them that are seen, too; `devices` are all, or those of these ids.
+    """
+
+    first: date
+    last: date
+    before: int = 0
+    after: int = 0
+    devices: tuple[str, ...] | None = None
+
+
 @contextmanager
-def frame(connection: Cursor, terms: Terms, reads: Sequence[str], back: timedelta | None = None) -> Iterator[None]:
+def frame(
+    connection: Cursor,
+    terms: Terms,
+    reads: Sequence[str],
+    back: timedelta | None = None,
+    part: Part | None = None,
+) -> Iterator[None]:
     """Put temporary tables and views before the snapshot's own for as long as the block runs.
 
     `run` has one row (as_of, today, zone, water_eur_m3, energy_eur_kwh, lat, lon); `sun` a row a local day; `expected`
     the declared interval of each family; `heard` (family, device_id, observed_at, received_at) all readings of all
     families. The family tables, and so every view over them, end at as_of and begin `back` before it (default: at the
-    beginning); the assignments end there too.
+    beginning); the assignments end there too. With a `part` they are limited to that.
     """
     made: list[str] = []
     try:
-        for name, statement, parameters in _statements(connection, terms, frozenset(reads), back):
+        for name, statement, parameters in _statements(connection, terms, frozenset(reads), back, part):
             connection.execute(statement, parameters)
             made.append(name)
         yield
@@ -77,24 +101,38 @@ _Statement = tuple[str, str, list[Any] | None]
 
 
 def _statements(
-    connection: Cursor, terms: Terms, reads: frozenset[str], back: timedelta | None
+    connection: Cursor, terms: Terms, reads: frozenset[str], back: timedelta | None, part: Part | None
 ) -> Iterator[_Statement]:
     own = connection.execute("SELECT current_database()").fetchone()[0]
     yield from _terms(terms)
-    moment, first = _literal(terms.as_of), _literal(terms.as_of - back if back else _FIRST)
+    moment = _literal(terms.as_of)
+    seen = _seen(terms, part) if part else f"observed_at >= {_literal(terms.as_of - back if back else _FIRST)}"
     for name in families():
-        source = f'"{own}".main.{name}'
-        yield _view(name, f"SELECT * FROM {source} WHERE observed_at <= {moment} AND observed_at >= {first}")
+        yield _view(name, f'SELECT * FROM "{own}".main.{name} WHERE observed_at <= {moment} AND {seen}')
     yield _view("assignments", _ASSIGNMENTS.format(source=f'"{own}".main.assignments', moment=moment))
     union = " UNION ALL ".join(
         f"SELECT '{name}' AS family, device_id, observed_at, received_at FROM {name}" for name in families()
     )
     yield _view("heard", union)
     if "sun" in reads:
-        yield from _sun(terms)
+        yield from _sun(terms, part)
     for name in SHARED:
-        if name in reads or (name == "consumption_hourly" and "consumption_daily" in reads):
-            yield f"TABLE temp.main.{name}", f'CREATE TEMP TABLE {name} AS SELECT * FROM "{own}".main.{name}', None
+        if name in reads:
+            source = f'"{own}".main.{name}'
+            if part and name in LOCAL:
+                source = f"\"{own}\".main.{LOCAL[name]}(DATE '{part.first}', DATE '{part.last}')"
+            yield f"TABLE temp.main.{name}", f"CREATE TEMP TABLE {name} AS SELECT * FROM {source}", None
+
+
+def _seen(terms: Terms, part: Part) -> str:
+    """The condition on readings, written so that files of other days are not opened."""
+    zone = ZoneInfo(terms.zone)
+    first, end = part.first - timedelta(days=part.before), part.last + timedelta(days=part.after + 1)
+    since, until = (_literal(datetime.combine(day, time.min, zone).astimezone(UTC)) for day in (first, end))
+    found = f"observed_at >= {since} AND observed_at < {until}"
+    if part.devices is None:
+        return found
+    return f"{found} AND device_id IN ({', '.join(map(literal, part.devices)) or 'NULL'})"
 
 
 _ASSIGNMENTS = """SELECT * REPLACE (
@@ -128,8 +166,11 @@ def _terms(terms: Terms) -> Iterator[_Statement]:
     yield _view("expected", f"SELECT * FROM (VALUES {rows}) AS v (family, seconds)")
 
 
-def _sun(terms: Terms) -> Iterator[_Statement]:
-    days = (terms.today + timedelta(days=n) for n in range(-MEMORY_DAYS, 2))
+def _sun(terms: Terms, part: Part | None) -> Iterator[_Statement]:
+    first = terms.today - timedelta(days=MEMORY_DAYS)
+    if part:
+        first = part.first - timedelta(days=part.before)
+    days = (first + timedelta(days=n) for n in range((terms.today - first).days + 2))
     rows = list(sun(Place(terms.zone, terms.lat, terms.lon), days))
     columns = "SELECT unnest(?::DATE[]) AS day, unnest(?::TIMESTAMPTZ[]) AS sunrise, unnest(?::TIMESTAMPTZ[]) AS sunset"
     yield (

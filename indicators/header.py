@@ -92,6 +92,8 @@ class Pack(Strict):
         str, ...
     ] = ()  # indicators whose values it reads from `indicator_values`, this run's before stored ones
     own: bool = False  # a value depends on no device but those that ever hung on its own thing
+    changes: Annotated[str, Field(pattern=r"^[a-z_]+$")] | None = None  # macro (first, last): thing_id, first_date and
+    # last_date of what changes when readings of these days come; `reach` is for all other changes
     targets: dict[Year, float] = Field(default_factory=dict)  # what the city wants to reach by the end of a year
     method: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # the SELECT yields series for this one
     subject: Literal["thing", "device", "area"] = "thing"  # what an asset of those series is

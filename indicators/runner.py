@@ -1,40 +1,173 @@
-"""Indicators of a snapshot: every value with its numerator, denominator, coverage and the version of its meaning."""
+"""Indicators of a snapshot: every value with its numerator, denominator, coverage and the version of its meaning.
 
+A run computes what is dirty (indicators/dirty.py), in the order in which indicators build on each other, and gives the
+rows that are not stored yet: values that are new or others, and a row without a value where a stored one has no inputs
+any more. What it gives equals what a run over all history would give.
+"""
+
+import zlib
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pyarrow as pa
 
-from indicators.frame import Cursor, Terms, frame
-from indicators.header import Pack, chosen
+from catalog.marks import ALL, Run, Taken
+from indicators.dirty import Dirt, Now, Stretch, dirt_of, merged, stretches, whole
+from indicators.frame import Cursor, Part, Terms, frame
+from indicators.header import Pack, chosen, packs
+from indicators.order import ordered
+from indicators.values import KEY, Known, changed, chosen_rows, empty, stored, subjects_of
+from lake.query import fingerprint, needed
 from lake.tables import INDICATOR_VALUES as VALUES
+from schemas.clock import micros, moment
+from schemas.errors import DravaError
 from schemas.settings import Settings
+from schemas.vocabulary import families
 
+BESIDE = 2  # days to neighbours
+MANY = 500
 DIGITS = 9  # sums of floats differ behind them from run to run
 _ROUNDED = ("value", "numerator", "denominator", "coverage", "estimated_share")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The snapshot of a run and the first day of which it holds anything."""
+
+    snapshot_id: int
+    snapshot_at: datetime
+    beginning: date
+
+
+@dataclass
+class Outcome:
+    """What a run found: rows that are to be stored, and how many values each indicator was computed for."""
+
+    values: pa.Table
+    run: Run
+    computed: Counter[str] = field(default_factory=Counter)
 
 
 def run_indicators(
     connection: Cursor, *, as_of: datetime, settings: Settings, snapshot_id: int = 0, ids: list[str] | None = None
 ) -> pa.Table:
-    """Compute indicators (all, or those named) over a snapshot as it was known at `as_of`.
+    """Compute indicators (all, or those named) over all history of a snapshot as it was known at `as_of`.
 
-    Gives rows of the table `indicator_values`; periods are local days, half open. What has no denominator has no row.
+    Gives rows of the table `indicator_values`; periods are local, half open. What has no denominator has no row. Of
+    indicators that others need, the values of this run count, and not the stored ones.
     """
-    wanted = chosen("indicator", ids)
-    with frame(connection, Terms.of(settings, as_of), reads(wanted)):
-        tables = [_values(connection, pack, as_of, snapshot_id) for pack in wanted]
+    terms, found = Terms.of(settings, as_of), Known(hidden=tuple(pack.id for pack in chosen("indicator", ids)))
+    tables = []
+    for pack in _in_order(ids):
+        with frame(connection, terms, pack.reads), found.shown(connection):
+            tables.append(_values(connection, pack, as_of, snapshot_id))
+        found.add(pl.DataFrame(tables[-1]))
     return pa.concat_tables(tables) if tables else VALUES.empty_table()
 
 
-def changed_values(connection: Cursor, values: pa.Table) -> pa.Table:
-    """Those of the values that the snapshot's `indicator_values` does not hold already, exactly so."""
-    same = [name for name in VALUES.names if name not in ("snapshot_id", "computed_at", "unit")]
-    known = connection.sql(f"SELECT {', '.join(same)} FROM indicator_values").to_arrow_table()
-    stored = pl.DataFrame(pa.table([known[name].cast(VALUES.field(name).type) for name in same], names=same))
-    fresh = pl.DataFrame(values).join(stored, on=same, how="anti", nulls_equal=True)
-    return fresh.to_arrow().cast(VALUES)
+def _in_order(ids: list[str] | None) -> list[Pack]:
+    wanted = chosen("indicator", ids)
+    return [pack for pack in ordered(wanted) if pack in wanted]
+
+
+def run_dirty(
+    connection: Cursor,
+    wanted: Sequence[Pack],
+    *,
+    as_of: datetime,
+    settings: Settings,
+    seen: Seen,
+    taken: Taken,
+    full: bool = False,
+) -> Outcome:
+    """Compute what is dirty of these indicators (in order), or all of them; `taken` was read before the snapshot."""
+    terms = Terms.of(settings, as_of)
+    now = Now(terms.today, seen.beginning)
+    found, computed, versions = Known(), Counter[str](), {}
+    for pack in wanted:
+        versions[pack.id] = definition(pack, terms)
+        dirt = whole(now) if full else _dirt(pack, versions[pack.id], taken, terms, now)
+        for _, subject, first, last in found.spans(pack.needs):
+            dirt.add(subject if pack.own else ALL, (first.toordinal(), last.toordinal()), pack.reach)
+        rows = [empty()]
+        _follow(connection, pack, dirt, terms)
+        for stretch in stretches(pack, dirt):
+            count, new = _stretch(connection, pack, stretch, terms, seen, found)
+            computed[pack.id] += count
+            rows.append(new)
+        found.add(pl.concat(rows).unique(subset=KEY, keep="last", maintain_order=True))
+    run = Run(
+        number=taken.number,
+        as_of=micros(as_of),
+        snapshot_id=seen.snapshot_id,
+        snapshot_at=micros(seen.snapshot_at),
+        registry_version=taken.registry_version,
+        beginning=str(seen.beginning),
+        versions=versions,
+        known=sorted(packs("indicator")),
+    )
+    return Outcome(found.table(), run, computed)
+
+
+def definition(pack: Pack, terms: Terms) -> int:
+    """A number that is another one where the definition is: the SELECT, the views behind it, prices, the place."""
+    said = (pack.version, pack.sql, fingerprint(pack.reads), replace(terms, as_of=moment(0)))
+    return zlib.crc32(repr(said).encode()) & 0x7FFFFFFF
+
+
+def inputs(pack: Pack) -> frozenset[str]:
+    """Every dataset on which an indicator depends: tables of the lake and of the registry, other indicators."""
+    every = set(families()) if "heard" in pack.reads else set()
+    return frozenset(needed(pack.reads) | every | set(pack.needs))
+
+
+def _dirt(pack: Pack, version: int, taken: Taken, terms: Terms, now: Now) -> Dirt:
+    position = taken.positions.get(pack.id)
+    if position is None or position.version != version:
+        return whole(now)
+    if position.as_of > micros(terms.as_of):
+        raise DravaError(
+            f"{pack.id} was computed as of {moment(position.as_of):%FT%TZ}, which is later",
+            "Values of earlier days are kept: drava indicators history shows them",
+        )
+    since = moment(position.as_of).astimezone(ZoneInfo(terms.zone)).date()
+    return dirt_of(pack, inputs(pack), taken.marks, position, since, now)
+
+
+def _stretch(
+    connection: Cursor, pack: Pack, stretch: Stretch, terms: Terms, seen: Seen, found: Known
+) -> tuple[int, pl.DataFrame]:
+    """Compute a stretch: how many values it has, and what of them is to be stored."""
+    part = Part(stretch.first, stretch.last, pack.reach.before, pack.reach.after)
+    things: set[str] | None = None
+    if stretch.subjects is not None:
+        things, devices = subjects_of(connection, sorted(stretch.subjects))
+        part = replace(part, devices=devices)
+    with frame(connection, terms, pack.reads, part=part), found.shown(connection, part):
+        condition = chosen_rows(part, things)
+        fresh = pl.DataFrame(_values(connection, pack, terms.as_of, seen.snapshot_id, condition))
+    run = {"version": pack.version, "snapshot_id": seen.snapshot_id, "computed_at": terms.as_of}
+    return fresh.height, changed(fresh, stored(connection, pack.id, condition), run)
+
+
+def _follow(connection: Cursor, pack: Pack, dirt: Dirt, terms: Terms) -> None:
+    """Add what changes with readings that came: the days beside them of all things, and further ones of some."""
+    for begin, end in merged(dirt.readings):
+        first, last = date.fromordinal(begin), date.fromordinal(end)
+        query = (
+            f"SELECT thing_id, wide, first_date, last_date FROM {pack.changes}(DATE '{first}', DATE '{last}') "
+            f"WHERE first_date < DATE '{first}' - {BESIDE} OR last_date > DATE '{last}' + {BESIDE}"
+        )
+        with frame(connection, terms, (), part=Part(first, last, pack.reach.before, pack.reach.after)):
+            rows = connection.execute(query).fetchall()
+        dirt.add(ALL, (begin - BESIDE, end + BESIDE))
+        common = sum(not wide for _, wide, _, _ in rows) > MANY  # so many are computed as all
+        for thing, wide, since, until in rows:
+            dirt.add(thing if wide or not common else ALL, (since.toordinal(), until.toordinal()))
 
 
 def reads(wanted: Sequence[Pack]) -> list[str]:
@@ -42,9 +175,9 @@ def reads(wanted: Sequence[Pack]) -> list[str]:
     return sorted({name for pack in wanted for name in pack.reads})
 
 
-def _values(connection: Cursor, pack: Pack, as_of: datetime, snapshot_id: int) -> pa.Table:
+def _values(connection: Cursor, pack: Pack, as_of: datetime, snapshot_id: int, condition: str = "true") -> pa.Table:
     asked = ", ".join(f"round({name}, {DIGITS}) AS {name}" if name in _ROUNDED else name for name in pack.columns)
-    found = connection.sql(f"SELECT {asked} FROM ({pack.sql})").to_arrow_table()
+    found = connection.sql(f"SELECT {asked} FROM ({pack.sql}) WHERE {condition}").to_arrow_table()
     constant = {
         "indicator": pack.id,
         "version": pack.version,

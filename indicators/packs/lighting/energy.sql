@@ -6,6 +6,7 @@ unit = "kW.h"
 grain = "area, local day"
 reads = ["streetlight", "assignments", "things", "run"]
 cadence = "night"
+reach = { before = 32, after = 32 }
 
 [title]
 en = "Energy of street lighting"

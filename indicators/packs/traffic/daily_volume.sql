@@ -6,6 +6,7 @@ unit = "{vehicle}"
 grain = "counter, local day"
 reads = ["traffic_counter", "assignments", "run", "expected"]
 cadence = "night"
+own = true
 
 [title]
 en = "Daily traffic volume"

@@ -6,6 +6,7 @@ unit = "h"
 grain = "container, local day"
 reads = ["waste_container", "assignments", "run"]
 cadence = "night"
+own = true
 
 [title]
 en = "Overflow hours of a container"

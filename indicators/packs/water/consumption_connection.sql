@@ -7,6 +7,9 @@ grain = "connection, local day"
 personal = true
 reads = ["consumption_daily", "run"]
 cadence = "night"
+reach = { before = 64, after = 57 }
+own = true
+changes = "consumption_reach"
 
 [title]
 en = "Water consumption of a connection"

@@ -1,0 +1,129 @@
+"""Which local days of an indicator are computed anew: what changed and what time passed, widened by its reach.
+
+Everything here is about days and ids; nothing is read. A span is two ordinals of days, the first and the last.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from catalog.marks import ALL, ERASED, Mark, Position
+from indicators.header import Pack, Period, Reach
+from schemas.vocabulary import families
+
+CHUNK = 92  # days that are computed at once at most: it bounds the memory
+NEXT = Reach(before=0, after=0)
+Span = tuple[int, int]
+
+
+@dataclass
+class Dirt:
+    """Days whose values are to be computed anew: of all subjects, and of subjects (devices or things) by their ids.
+
+    `readings` are days of which readings came, where the pack has a macro that says what follows from that.
+    """
+
+    every: list[Span] = field(default_factory=list)
+    named: dict[str, list[Span]] = field(default_factory=dict)
+    readings: list[Span] = field(default_factory=list)
+
+    def add(self, subject: str, span: Span, reach: Reach = NEXT) -> None:
+        """Add what depends on these days of a subject, or of all of them."""
+        wide = (span[0] - reach.after, span[1] + reach.before)
+        (self.every if subject == ALL else self.named.setdefault(subject, [])).append(wide)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Whole periods of local days that are computed at once: of all subjects, or of those named (devices or things)."""
+
+    first: date
+    last: date
+    subjects: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Now:
+    """The local days of a run: its own, and the first one of which anything is or was stored."""
+
+    today: date
+    beginning: date
+
+
+def whole(now: Now) -> Dirt:
+    """All days there are, and the next."""
+    return Dirt(every=[(now.beginning.toordinal(), now.today.toordinal() + 1)])
+
+
+def dirt_of(
+    pack: Pack, inputs: Collection[str], marks: Iterable[tuple[Mark, int]], position: Position, since: date, now: Now
+) -> Dirt:
+    """What is dirty for an indicator: marks that it has not seen, and the days since its last run (on day `since`)."""
+    found = Dirt()
+    _add(found, pack, Mark("", ALL, str(since), str(now.today)), now, came=True)
+    for mark, number in marks:
+        dataset = mark.dataset.removesuffix(ERASED)
+        if number > position.number and dataset in inputs:
+            _add(found, pack, mark, now, came=mark.dataset in families())
+    return found
+
+
+def _add(found: Dirt, pack: Pack, mark: Mark, now: Now, *, came: bool) -> None:
+    first = max(date.fromisoformat(mark.first), now.beginning).toordinal()
+    last = min(date.fromisoformat(mark.last), now.today).toordinal()
+    if first > last:
+        return
+    subject = mark.subject if pack.own else ALL
+    if came and pack.changes and subject == ALL:
+        found.readings.append((first, last))
+    else:
+        found.add(subject, (first, last), pack.reach)
+
+
+def stretches(pack: Pack, dirt: Dirt) -> Iterator[Stretch]:
+    """The periods whose values may be others now, in stretches that are computed one by one."""
+    yield from (Stretch(*part) for part in _parts(pack, dirt.every))
+    alike: dict[tuple[Span, ...], set[str]] = {}  # subjects with the same days go together
+    for subject, spans in dirt.named.items():
+        alike.setdefault(tuple(merged(spans)), set()).add(subject)
+    for days, subjects in alike.items():
+        yield from (Stretch(*part, frozenset(subjects)) for part in _parts(pack, days))
+
+
+def _parts(pack: Pack, spans: Iterable[Span]) -> Iterator[tuple[date, date]]:
+    """Spans as whole periods, merged where they see the same days, and cut where they are long."""
+    periods = ((_begin(pack.period, first), _end(pack.period, last)) for first, last in spans)
+    days = [(begin.toordinal(), end.toordinal() - 1) for begin, end in periods]
+    for first, last in merged(days, pack.reach.before + pack.reach.after):
+        begin, behind = date.fromordinal(first), date.fromordinal(last + 1)
+        while begin < behind:
+            end = min(_end(pack.period, begin.toordinal() + CHUNK - 1), behind)
+            yield begin, end - timedelta(days=1)
+            begin = end
+
+
+def merged(spans: Iterable[Span], gap: int = 0) -> list[Span]:
+    """Spans in their order; those that are no more than `gap` days apart are one."""
+    found: list[Span] = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1] + gap + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
+
+
+def _begin(period: Period, ordinal: int) -> date:
+    """The first day of the period in which a day lies."""
+    day = date.fromordinal(ordinal)
+    if period == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1, month=1) if period == "year" else day.replace(day=1) if period == "month" else day
+
+
+def _end(period: Period, ordinal: int) -> date:
+    """The first day after the period in which a day lies."""
+    begin = _begin(period, ordinal)
+    if period in ("day", "week"):
+        return begin + timedelta(days=1 if period == "day" else 7)
+    return _begin(period, begin.toordinal() + (366 if period == "year" else 31))
