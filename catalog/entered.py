@@ -21,7 +21,7 @@ class Entry:
     local_date: date
     value: float | None
     author: str
-    source: str
+    reference: str  # where the value comes from
     note: str
     entered_at: datetime
 

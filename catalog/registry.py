@@ -114,7 +114,7 @@ _SMALL: dict[Table, dict[str, pa.DataType]] = {
     | {"evidence": pa.string(), "snapshot_id": pa.int64(), "computed_at": _TIME}
     | {"found_at": _TIME, "cause": pa.string(), "muted": pa.string(), "unconfirmed_at": _TIME},
     entered_values: {"id": pa.int64(), "kpi": pa.string(), "local_date": pa.date32(), "value": pa.float64()}
-    | dict.fromkeys(("author", "source", "note"), pa.string())
+    | dict.fromkeys(("author", "reference", "note"), pa.string())
     | {"entered_at": _TIME},
 }
 _ORDER = {assignments: ("device_id", "valid_from", "thing_id")}

@@ -228,7 +228,7 @@ outbox = Table(  # what is to be told to whom: written with the change that it t
     Column("number", Integer, nullable=False),  # of the messages about this to this recipient
     Column("event", String, nullable=False),  # new | again | over | retracted | list
     Column("body", JSON, nullable=False),
-    Column("state", String, nullable=False),  # waiting | sent | failed | dropped
+    Column("state", String, nullable=False),  # waiting | sent | failed | dropped | joined
     Column("attempts", Integer, nullable=False),
     Column("next_at", BigInteger, nullable=False),  # not before
     Column("made_at", BigInteger, nullable=False),
@@ -244,7 +244,7 @@ entered_values = Table(  # KPIs by hand; the last entry for a day holds, earlier
     Column("local_date", Date, nullable=False),
     Column("value", Float),  # null: taken back
     Column("author", String, nullable=False),
-    Column("source", String, nullable=False),
+    Column("reference", String, nullable=False),  # where the value comes from
     Column("note", String, nullable=False),
     Column("entered_at", BigInteger, nullable=False),
 )
