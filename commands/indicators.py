@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from commands import kpi
 from commands.context import Context, Json, context, show_json, show_rows
 from indicators.compute import bring_up_to_date
 from indicators.header import Cadence, Example, Kind, Pack, chosen, packs
@@ -28,6 +29,7 @@ def add(app: typer.Typer) -> None:
     indicators.command("list")(list_indicators)
     indicators.command("run")(run)
     indicators.command("explain")(explain)
+    kpi.attach(indicators)
     app.add_typer(indicators, name="indicators")
 
 
