@@ -33,6 +33,7 @@ COMMANDS = {
     "indicators": "indicators",
     "detectors": "detectors",
     "alarms": "alarms",
+    "notify": "notify",
     "morning": "morning",
     "decode": "decode",
     "watch": "watch",

@@ -15,7 +15,7 @@ from catalog.store import Store, outbox
 from schemas.clock import micros, moment
 
 Event = Literal["new", "again", "over", "retracted", "list"]
-State = Literal["waiting", "sent", "failed", "dropped"]
+State = Literal["waiting", "sent", "failed", "dropped", "joined"]
 KEPT = timedelta(days=400)  # how long it can be seen what was told
 _TIMES = ("next_at", "made_at", "done_at")
 
@@ -63,17 +63,24 @@ def post_new(store: Store, letters: Sequence[Letter]) -> list[Letter]:
 
 
 def due(store: Store, now: datetime) -> list[Letter]:
-    """Letters that wait and whose time has come, the oldest first."""
-    waiting = (outbox.c.state == "waiting") & (outbox.c.next_at <= micros(now))
-    with store.begin() as db:
-        return _letters(db, select(outbox).where(waiting).order_by(outbox.c.made_at, outbox.c.number))
+    """Letters whose time has come, the oldest first; of those about one thing to one recipient only the first."""
+    return [letter for letter in _first(store) if letter.next_at <= now]
 
 
 def next_due(store: Store) -> datetime | None:
     """When the next letter may be sent; None where none waits."""
+    return min((letter.next_at for letter in _first(store)), default=None)
+
+
+def _first(store: Store) -> list[Letter]:
+    """Of what waits the first about each thing to each recipient: news of an end never comes before the news."""
     with store.begin() as db:
-        found = db.execute(select(func.min(outbox.c.next_at)).where(outbox.c.state == "waiting")).scalar()
-        return None if found is None else moment(found)
+        query = select(outbox).where(outbox.c.state == "waiting").order_by(outbox.c.made_at, outbox.c.number)
+        found = _letters(db, query)
+    first: dict[tuple[str, str], Letter] = {}
+    for letter in found:
+        first.setdefault((letter.about, letter.recipient), letter)
+    return list(first.values())
 
 
 def done(store: Store, letter: Letter, state: State, now: datetime, error: str | None = None) -> None:

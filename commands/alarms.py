@@ -1,8 +1,6 @@
 """`drava alarms`: the list of what is wrong, and one alarm with its numbers, its baseline and a small chart."""
 
 import json
-import os
-import pwd
 import sys
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -11,7 +9,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from catalog.alarms import Alarm, mark
-from commands.context import Context, Json, context, show_json, show_rows
+from commands import muting
+from commands.alarm_watch import watch
+from commands.context import Context, Json, context, show_json, show_rows, who
 from indicators.telling import tell, what
 from lake.commit import Lake
 from lake.query import open_snapshot
@@ -31,6 +31,8 @@ def add(app: typer.Typer) -> None:
     alarms.command("show")(show)
     alarms.command("acknowledge")(acknowledge)
     alarms.command("close")(close)
+    alarms.command("watch")(watch)
+    muting.add(alarms)
     app.add_typer(alarms, name="alarms")
 
 
@@ -54,9 +56,9 @@ def list_alarms(
     rows = [
         {
             "alarm_id": alarm.alarm_id,
-            "state": alarm.state,
+            "state": _state(alarm),
             "severity": alarm.severity,
-            "what": what(alarm.detector, alarm.kind, to),
+            "what": what(alarm.detector, alarm.kind, to, alarm.evidence),
             "where": ", ".join(place for place in places if place) or alarm.subject,
             "since": f"{alarm.since.astimezone(zone):%Y-%m-%d %H:%M}",
             "L/h": alarm.litres_per_hour,
@@ -66,6 +68,12 @@ def list_alarms(
         for alarm, places in found
     ]
     show_rows(rows, as_json=False)
+
+
+def _state(alarm: Alarm) -> str:
+    """The state, and why it was not sent or is in doubt."""
+    notes = {"explained": alarm.cause, "muted": alarm.muted, "unconfirmed": alarm.unconfirmed_at}
+    return ", ".join([alarm.state, *(note for note, said in notes.items() if said)])
 
 
 def show(
@@ -105,17 +113,9 @@ def close(ctx: typer.Context, alarm_id: Id) -> None:
 
 def _mark(run: Context, alarm_id: str, state: Literal["acknowledged", "closed"]) -> None:
     alarm, _ = _one(run, alarm_id)
-    marked = mark(run.store, alarm.alarm_id, state, now=run.now(), who=_who())
+    marked = mark(run.store, alarm.alarm_id, state, now=run.now(), who=who())
     publish(run)
     sys.stdout.write(f"{marked.alarm_id} {marked.state}\n")
-
-
-def _who() -> str:
-    """Who marks, by the system's own word: a variable of the environment could say anything."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"
 
 
 def publish(run: Context) -> None:

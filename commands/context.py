@@ -1,6 +1,8 @@
 """What every command shares: the home, the clock, and how results are shown."""
 
 import json
+import os
+import pwd
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +63,14 @@ def context(ctx: typer.Context) -> Context:
     if found is None:
         raise DravaError("the command was started without its context")
     return found
+
+
+def who() -> str:
+    """Who runs this, by the system's own word: a variable of the environment could say anything."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
 
 
 def plain(value: object) -> object:

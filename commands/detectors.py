@@ -1,20 +1,20 @@
 """`drava detectors`: what looks for leaks, open hydrants and dark lamps; what it finds, and how well it does."""
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, get_args
 
 import typer
 
-from catalog.alarms import Alarm, revise
 from commands import alarms, evaluate
-from commands.context import Json, context, show_rows
-from commands.indicators import Ids, Language, language, show_pack, show_packs
-from indicators.alarms import reconcile
-from indicators.detect import run_detectors
-from indicators.header import chosen
+from commands.context import PROBLEM, Json, context, show_rows
+from commands.indicators import Ids, Language, language, show_pack
+from commands.looking import look
+from indicators.header import Cadence
 from indicators.telling import what
-from lake.query import open_found
+from indicators.thresholds import detectors as known
 from lake.snapshot import find
+from schemas.errors import DravaError
+from schemas.settings import Settings
 
 
 def add(app: typer.Typer) -> None:
@@ -28,25 +28,40 @@ def add(app: typer.Typer) -> None:
 
 
 def list_detectors(ctx: typer.Context, lang: Language = None, as_json: Json = False) -> None:
-    """List the detectors."""
-    show_packs(context(ctx), "detector", lang, as_json=as_json)
+    """List the detectors, with the thresholds of the home."""
+    shared = context(ctx)
+    settings = shared.home.settings if shared.path else Settings()
+    to = language(shared, lang)
+    rows = [
+        {
+            "id": pack.id,
+            "version": pack.version,
+            "title": pack.title.to(to),
+            "grain": pack.grain,
+            "cadence": pack.cadence,
+        }
+        for pack in known(settings)
+    ]
+    show_rows(rows, as_json=as_json)
 
 
-def detect(ctx: typer.Context, ids: Ids = None, lang: Language = None, as_json: Json = False) -> None:
+def detect(
+    ctx: typer.Context,
+    ids: Ids = None,
+    cadence: Annotated[
+        list[str] | None, typer.Option(help="Only those that look so often: commit, hour, night; several times.")
+    ] = None,
+    lang: Language = None,
+    as_json: Json = False,
+) -> None:
     """Look for conditions in the newest snapshot; open, update, close and retract alarms."""
     shared = context(ctx)
-    home, as_of = shared.home, shared.now()
-    detectors = [pack.id for pack in chosen("detector", ids)]
-    snapshot = find(home.path)
-    with open_found(home.path, snapshot, settings=home.settings, limited=False) as connection:
-        found = run_detectors(connection, as_of=as_of, settings=home.settings, ids=ids)
-    changed: list[Alarm] = []
-
-    def decide(known: Any) -> list[Alarm]:
-        changed[:] = reconcile(known, found, detectors=detectors, as_of=as_of, snapshot_id=snapshot.id)
-        return changed
-
-    if revise(shared.store, decide):
+    home = shared.home
+    if wrong := set(cadence or ()) - set(get_args(Cadence)):
+        raise DravaError(f"{min(wrong)!r} is no cadence", f"There is {', '.join(get_args(Cadence))}")
+    wanted = [pack.id for pack in known(home.settings, ids) if not cadence or pack.cadence in cadence]
+    seen = look(home, shared.store, find(home.path), shared.now(), wanted)
+    if seen.changed:
         alarms.publish(shared)
     to = language(shared, lang)
     rows = [
@@ -54,15 +69,19 @@ def detect(ctx: typer.Context, ids: Ids = None, lang: Language = None, as_json: 
             "alarm_id": alarm.alarm_id,
             "state": alarm.state,
             "severity": alarm.severity,
-            "what": what(alarm.detector, alarm.kind, to),
+            "what": what(alarm.detector, alarm.kind, to, alarm.evidence),
             "subject": alarm.subject,
             "since": alarm.since,
         }
-        for alarm in changed
+        for alarm in seen.changed
     ]
     show_rows(rows, as_json=as_json)
     if not as_json:
-        sys.stdout.write(f"{found.num_rows} conditions found, {len(changed)} alarms new or changed\n")
+        sys.stdout.write(f"{seen.found} conditions found, {len(seen.changed)} alarms new or changed\n")
+    for name, why in seen.failed.items():
+        sys.stderr.write(f"drava: {name} could not look: {why}\n")
+    if seen.failed:
+        raise typer.Exit(PROBLEM)
 
 
 def explain(
@@ -72,4 +91,6 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Say what an alarm means: its text, inputs, an example, and its SQL."""
-    show_pack(context(ctx), chosen("detector", [name])[0], lang, as_json=as_json)
+    shared = context(ctx)
+    settings = shared.home.settings if shared.path else Settings()
+    show_pack(shared, known(settings, [name])[0], lang, as_json=as_json)

@@ -3,13 +3,18 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from catalog.alarms import Alarm
+from catalog.mutes import Mute
+from indicators.causes import muted, with_causes
+from indicators.episodes import Finding, calmed
+from indicators.header import Pack
+from indicators.places import Places
 
 MEMORY = timedelta(days=28)  # what began before is beyond the detectors' own memory: not found is no proof then
 FRESH = timedelta(days=7)  # a condition that has ended is taken back only so long
@@ -17,13 +22,67 @@ FRESH = timedelta(days=7)  # a condition that has ended is taken back only so lo
 Key = tuple[str, str]  # detector, subject
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a run of detectors knows besides its findings."""
+
+    as_of: datetime
+    snapshot_id: int
+    ran: frozenset[str]  # detectors that looked: what they do not find is not there
+    packs: Mapping[str, Pack]  # every detector
+    places: Places = field(default_factory=Places)
+    windows: Sequence[Mute] = ()
+
+    def refractory(self, detector: str) -> timedelta:
+        """How soon what begins again has not ended."""
+        pack = self.packs.get(detector)
+        return timedelta(minutes=pack.refractory_min if pack else 0)
+
+
+def settle(known: Sequence[Alarm], findings: pa.Table, look: Look) -> list[Alarm]:
+    """Give the alarms to write: new ones, and known ones that this run has changed.
+
+    Conditions that flicker are joined, held against the known alarms, put under their causes, and muted where a
+    maintenance window says that they are to be expected.
+    """
+    fresh = reconcile(
+        known,
+        calmed(findings, look.refractory),
+        detectors=look.ran,
+        as_of=look.as_of,
+        snapshot_id=look.snapshot_id,
+    )
+    before = {alarm.alarm_id: alarm for alarm in known}
+    now = {**before, **{alarm.alarm_id: alarm for alarm in fresh}}
+    caused = with_causes(list(now.values()), look.packs, look.places, look.as_of)
+    decided = [_muted(_taken_over(alarm, before.get(alarm.alarm_id), look), before, look) for alarm in caused]
+    return [alarm for alarm in decided if (old := before.get(alarm.alarm_id)) is None or _differs(old, alarm)]
+
+
+def _taken_over(alarm: Alarm, before: Alarm | None, look: Look) -> Alarm:
+    """What is not found any more because its cause is named instead is over, not refuted."""
+    gone = before is not None and before.state != "retracted" and alarm.state == "retracted"
+    return replace(alarm, state="closed", until=look.as_of) if gone and alarm.cause else alarm
+
+
+def _muted(alarm: Alarm, before: Mapping[str, Alarm], look: Look) -> Alarm:
+    """An alarm that was heard of already stays heard of: its end is news."""
+    old = before.get(alarm.alarm_id)
+    if old is not None and old.muted is None:
+        return alarm
+    if old is not None and not alarm.holds:  # over within its window, or cleared by it
+        return alarm
+    return replace(alarm, muted=muted(alarm, look.windows, look.places, look.as_of))
+
+
 def reconcile(
-    known: Sequence[Alarm], findings: pa.Table, *, detectors: Iterable[str], as_of: datetime, snapshot_id: int
+    known: Sequence[Alarm], findings: Sequence[Finding], *, detectors: Iterable[str], as_of: datetime, snapshot_id: int
 ) -> list[Alarm]:
-    """Give the alarms to write: new ones, and known ones that this run of these detectors has changed.
+    """Give the alarms that the findings of these detectors make or change.
 
     A finding that overlaps a known alarm of the same detector and subject is that alarm. Known alarms that were looked
-    for and are not there any more are retracted. What a later run already knows is left alone.
+    for and are not there any more are retracted; those older than the detectors' memory are marked as unconfirmed.
+    What a later run already knows is left alone.
     """
     ran = frozenset(detectors)
     waiting: dict[Key, list[Alarm]] = {}
@@ -31,14 +90,16 @@ def reconcile(
         if alarm.detector in ran:
             waiting.setdefault((alarm.detector, alarm.subject), []).append(alarm)
     changed = []
-    for finding in findings.to_pylist():
+    for finding in findings:
         fresh = _alarm(finding, as_of, snapshot_id)
         before = _taken(waiting.get((fresh.detector, fresh.subject), []), fresh)
         after = _continued(before, fresh, as_of) if before else fresh
         if before is None or _differs(before, after):
             changed.append(after)
-    lost = [alarm for alarms in waiting.values() for alarm in alarms if _refuted(alarm, as_of)]
-    return changed + [replace(alarm, state="retracted", snapshot_id=snapshot_id, computed_at=as_of) for alarm in lost]
+    left = [alarm for alarms in waiting.values() for alarm in alarms]
+    lost = [replace(alarm, state="retracted") for alarm in left if _refuted(alarm, as_of)]
+    lost += [replace(alarm, unconfirmed_at=as_of) for alarm in left if _unconfirmed(alarm, as_of)]
+    return changed + [replace(alarm, snapshot_id=snapshot_id, computed_at=as_of) for alarm in lost]
 
 
 def alarm_id(detector: str, subject: str, since: datetime) -> str:
@@ -59,6 +120,7 @@ def _alarm(finding: Mapping[str, Any], as_of: datetime, snapshot_id: int) -> Ala
         evidence=evidence,
         snapshot_id=snapshot_id,
         computed_at=as_of,
+        found_at=as_of,
     )
 
 
@@ -80,7 +142,8 @@ def _continued(before: Alarm, fresh: Alarm, as_of: datetime) -> Alarm:
         return before
     state = "acknowledged" if (before.state, fresh.state) == ("acknowledged", "open") else fresh.state
     since = min(before.since, fresh.since) if before.since < as_of - MEMORY else fresh.since
-    return replace(fresh, alarm_id=before.alarm_id, since=since, state=state)
+    kept = {name: getattr(before, name) for name in ("alarm_id", "found_at", "cause", "muted")}
+    return replace(fresh, **kept, since=since, state=state)
 
 
 def _differs(before: Alarm, after: Alarm) -> bool:
@@ -91,3 +154,9 @@ def _refuted(alarm: Alarm, as_of: datetime) -> bool:
     if alarm.state == "retracted" or alarm.computed_at > as_of or alarm.since < as_of - MEMORY:
         return False
     return alarm.until is None or alarm.until >= as_of - FRESH
+
+
+def _unconfirmed(alarm: Alarm, as_of: datetime) -> bool:
+    """Whether an open alarm is not found any more, and began before its detector looks back."""
+    old = alarm.since < as_of - MEMORY and alarm.computed_at <= as_of
+    return alarm.holds and old and alarm.unconfirmed_at is None

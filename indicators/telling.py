@@ -24,18 +24,30 @@ _LABELS: dict[str, dict[Lang, str]] = {
     "since": {"sl": "Od", "en": "Since"},
     "until": {"sl": "Do", "en": "Until"},
     "state": {"sl": "Stanje", "en": "State"},
+    "doubt": {"sl": "Opomba", "en": "Note"},
+    "cause": {"sl": "Vzrok", "en": "Cause"},
+    "muted": {"sl": "Utišan", "en": "Muted"},
     "amount": {"sl": "Koliko", "en": "How much"},
     "why": {"sl": "Zakaj", "en": "Why"},
     "chart": {"sl": "Potek", "en": "Course"},
+}
+_UNCONFIRMED: dict[Lang, str] = {
+    "sl": "od {} ga detektor ne potrjuje več, ker ne gleda tako daleč nazaj; preverite na kraju in ga zaprite",
+    "en": "not confirmed since {}: its detector does not look back so far; check the place and close it",
 }
 
 
 @dataclass(frozen=True)
 class Told:
-    """One alarm as text: a title, and labelled lines."""
+    """One alarm as text: a title, and lines with their key and label."""
 
     title: str
-    lines: Sequence[tuple[str, str]]
+    keyed: Sequence[tuple[str, str, str]]
+
+    @property
+    def lines(self) -> Sequence[tuple[str, str]]:
+        """The lines without their keys."""
+        return [(label, text) for _, label, text in self.keyed]
 
 
 class _Numbers(Formatter):
@@ -76,31 +88,53 @@ def _says(detector: str) -> Says | None:
 def tell(alarm: Alarm, places: Sequence[str | None], zone: ZoneInfo, lang: Lang) -> Told:
     """Say everything about an alarm; `places` are the titles of its thing and area, where they have one."""
     fields = {**vars(alarm), **alarm.evidence}
-    until = moment(alarm.until, zone, lang) if alarm.until else None
     chart = alarm.evidence.get("chart")
     said = {
         "where": ", ".join(dict.fromkeys(p for p in (*places, alarm.subject) if p)),
         "since": moment(alarm.since, zone, lang),
-        "until": until,
+        "until": moment(alarm.until, zone, lang) if alarm.until else None,
         "state": _STATES[alarm.state][lang],
+        "doubt": _UNCONFIRMED[lang].format(moment(alarm.unconfirmed_at, zone, lang)) if alarm.unconfirmed_at else None,
+        "cause": alarm.cause,
+        "muted": alarm.muted,
         "amount": how_much(alarm, lang),
         "why": why(alarm.detector, fields, lang),
         "chart": f"{sparkline(chart)}  {_chart_of(alarm, lang)}" if chart else None,
     }
-    return Told(
-        what(alarm.detector, alarm.kind, lang, alarm.evidence),
-        [(_LABELS[key][lang], text) for key, text in said.items() if text],
-    )
+    title = what(alarm.detector, alarm.kind, lang, alarm.evidence)
+    return Told(title, [(key, _LABELS[key][lang], text) for key, text in said.items() if text])
 
 
 def how_much(alarm: Alarm, lang: Lang) -> str:
-    """Litres an hour, cubic metres and money, as far as they are known."""
+    """Litres an hour, cubic metres and money, as far as they are known, with their bounds where they have some."""
+    flow, volume, eur = alarm.litres_per_hour, alarm.volume_m3, alarm.eur
     parts = [
-        f"{number(alarm.litres_per_hour, lang)} l/h" if alarm.litres_per_hour is not None else "",
-        f"{number(alarm.volume_m3, lang)} m³" if alarm.volume_m3 is not None else "",
-        amount(alarm.eur, lang) if alarm.eur is not None else "",
+        f"{number(flow, lang)}{_bounds(alarm, 'litres_per_hour', lang)} l/h" if flow is not None else "",
+        f"{number(volume, lang)}{_bounds(alarm, 'volume_m3', lang)} m³" if volume is not None else "",
+        f"{amount(eur, lang)}{_bounds(alarm, 'eur', lang)}" if eur is not None else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _bounds(alarm: Alarm, name: str, lang: Lang) -> str:
+    """Between which values an amount lies: as the evidence says, or as much as the flow's bounds make of it."""
+    found = bounds(alarm, name)
+    return f" ({number(found[0], lang)}–{number(found[1], lang)})" if found else ""
+
+
+def bounds(alarm: Alarm, name: str) -> tuple[float, float] | None:
+    """The bounds of `litres_per_hour`, `volume_m3` or `eur`; None where the evidence has none.
+
+    A detector says `<name>_low` and `<name>_high` in its evidence. Volume and money follow those of the flow.
+    """
+    for source in (name, "volume_m3", "litres_per_hour"):
+        low, high = alarm.evidence.get(f"{source}_low"), alarm.evidence.get(f"{source}_high")
+        middle, value = getattr(alarm, source), getattr(alarm, name)
+        if low is not None and high is not None and middle and value is not None:
+            return (low, high) if source == name else (value * low / middle, value * high / middle)
+        if name == "litres_per_hour":
+            break
+    return None
 
 
 def _chart_of(alarm: Alarm, lang: Lang) -> str:

@@ -112,7 +112,7 @@ def test_runs_through_three_weeks_open_one_alarm_a_fault_and_never_another():
     while moment <= place.end:
         found = run_detectors(connection, as_of=moment, settings=Settings())
         known, ran = list(alarms.values()), packs("detector")
-        changed = reconcile(known, found, detectors=ran, as_of=moment, snapshot_id=1)
+        changed = reconcile(known, found.to_pylist(), detectors=ran, as_of=moment, snapshot_id=1)
         alarms.update({alarm.alarm_id: alarm for alarm in changed})
         moment += timedelta(hours=34)
     assert sorted(alarm.kind for alarm in alarms.values()) == sorted(fault.kind for fault in place.faults)

@@ -1,0 +1,74 @@
+"""One look of detectors at a snapshot: conditions, alarms, and the letters about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+from polars.exceptions import PolarsError
+
+from catalog.alarms import Alarm, revise
+from catalog.mutes import windows
+from catalog.store import Store
+from indicators.alarms import Look, settle
+from indicators.detect import FINDINGS, run_detectors
+from indicators.notify import Herald
+from indicators.places import Places
+from indicators.thresholds import detectors
+from lake.query import clear_errors, open_found
+from lake.snapshot import Snapshot
+from schemas.errors import DravaError
+from schemas.settings import Home
+
+# What a fault of one detector, in SQL or in its method, may raise: the others are to look all the same.
+FAULTS = (DravaError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, PolarsError)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look has found and changed; `failed` are detectors that could not look, and why."""
+
+    found: int
+    changed: Sequence[Alarm]
+    failed: dict[str, str]
+
+
+def look(home: Home, store: Store, snapshot: Snapshot, as_of: datetime, ids: list[str]) -> Seen:
+    """Run these detectors over a snapshot; write the alarms that are new or changed, and what is to be told of them."""
+    findings, places, failed = _findings(home, snapshot, as_of, ids)
+    packs = {pack.id: pack for pack in detectors(home.settings)}
+    seen = Look(as_of, snapshot.id, frozenset(ids) - set(failed), packs, places, windows(store))
+    herald = Herald(home.settings, packs, as_of, places)
+    changed: list[Alarm] = []
+
+    def decide(known: Sequence[Alarm]) -> list[Alarm]:
+        changed[:] = settle(known, findings, seen)
+        return changed
+
+    revise(store, decide, herald.announce)
+    return Seen(findings.num_rows, changed, failed)
+
+
+def _findings(
+    home: Home, snapshot: Snapshot, as_of: datetime, ids: list[str]
+) -> tuple[pa.Table, Places, dict[str, str]]:
+    """What the detectors find. One that cannot look keeps no other from looking."""
+    with open_found(home.path, snapshot, settings=home.settings, limited=False) as connection:
+        places = Places.read(connection)
+
+        def found(wanted: list[str]) -> pa.Table:
+            with clear_errors():
+                return run_detectors(connection, as_of=as_of, settings=home.settings, ids=wanted)
+
+        try:
+            return (found(ids) if ids else FINDINGS.empty_table()), places, {}
+        except FAULTS as error:
+            if len(ids) == 1:
+                return FINDINGS.empty_table(), places, {ids[0]: f"{type(error).__name__}: {error}"}
+        tables, failed = [FINDINGS.empty_table()], {}
+        for one in ids:
+            try:
+                tables.append(found([one]))
+            except FAULTS as error:
+                failed[one] = f"{type(error).__name__}: {error}"
+        return pa.concat_tables(tables), places, failed
