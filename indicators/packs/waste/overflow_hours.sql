@@ -1,10 +1,10 @@
 /*
 id = "waste.overflow_hours"
 kind = "indicator"
-version = 1
+version = 2
 unit = "h"
 grain = "container, local day"
-reads = ["waste_container", "assignments", "run"]
+reads = ["waste_container", "assignments", "local_days", "run"]
 cadence = "night"
 own = true
 
@@ -30,25 +30,45 @@ period_start = 2026-03-02
 value = 3.0
 denominator = 24.0
 coverage = 1.0
+
+[[example]]
+title = "A reading of before midnight holds behind it; what fell silent is known for three hours"
+as_of = 2026-03-03T12:00:00Z
+[example.given]
+assignments = [{ device_id = "d1", thing_id = "bin", valid_from = "2026-01-01T00:00:00Z" }]
+waste_container = [{ device_id = "d1", observed_at = "2026-03-01T22:00:00Z", fill_pct = 95.0 }]
+[[example.expect]]
+period_start = 2026-03-01
+value = 1.0
+denominator = 1.0
+[[example.expect]]
+period_start = 2026-03-02
+value = 2.0
+denominator = 2.0
+coverage = 0.083333333
 */
 WITH reading AS (
-    SELECT a.thing_id, w.fill_pct, w.observed_at, CAST(w.observed_at AT TIME ZONE r.zone AS DATE) AS local_date, r.zone,
-        least(coalesce(lead(w.observed_at) OVER (PARTITION BY a.thing_id ORDER BY w.observed_at), w.observed_at),
-            w.observed_at + INTERVAL 3 HOUR,
-            (CAST(w.observed_at AT TIME ZONE r.zone AS DATE) + INTERVAL 1 DAY) AT TIME ZONE r.zone) AS until
-    FROM waste_container AS w
+    SELECT a.thing_id, w.fill_pct >= 90 AS is_full, w.observed_at, r.zone,
+        least(w.observed_at + INTERVAL 3 HOUR, coalesce(lead(w.observed_at) OVER v, w.observed_at + INTERVAL 3 HOUR), r.as_of) AS until
+    FROM waste_container AS w CROSS JOIN run AS r
     JOIN assignments AS a ON a.device_id = w.device_id AND w.observed_at >= a.valid_from
         AND (a.valid_to IS NULL OR w.observed_at < a.valid_to)
-    CROSS JOIN run AS r
     WHERE w.fill_pct IS NOT NULL AND w.quality NOT IN (4, 9)
+    WINDOW v AS (PARTITION BY a.thing_id ORDER BY w.observed_at)
+),
+dated AS (  -- what begins before midnight holds behind it, too
+    SELECT *, CAST(observed_at AT TIME ZONE zone AS DATE) AS local_date FROM reading
+    UNION ALL
+    SELECT *, CAST(until AT TIME ZONE zone AS DATE) FROM reading
+    WHERE CAST(until AT TIME ZONE zone AS DATE) > CAST(observed_at AT TIME ZONE zone AS DATE)
 ),
 day AS (
-    SELECT thing_id, local_date,
-        sum(epoch(until) - epoch(observed_at)) / 3600 AS known,
-        coalesce(sum(epoch(until) - epoch(observed_at)) FILTER (WHERE fill_pct >= 90), 0) / 3600 AS full_hours,
-        any_value(epoch((local_date + INTERVAL 1 DAY) AT TIME ZONE zone) - epoch(local_date::TIMESTAMP AT TIME ZONE zone))
-            / 3600 AS hours
-    FROM reading GROUP BY thing_id, local_date
+    SELECT d.thing_id, d.local_date, any_value(l.hours) AS hours,
+        sum(epoch_us(least(d.until, l.ends_at)) - epoch_us(greatest(d.observed_at, l.starts_at))) / 3.6e9 AS known,
+        coalesce(sum(epoch_us(least(d.until, l.ends_at)) - epoch_us(greatest(d.observed_at, l.starts_at))) FILTER (d.is_full), 0) / 3.6e9
+            AS full_hours
+    FROM dated AS d JOIN local_days AS l ON l.local_date = d.local_date
+    GROUP BY d.thing_id, d.local_date
 )
 SELECT 'thing' AS subject_kind, thing_id AS subject_id, local_date AS period_start, local_date + 1 AS period_end,
     full_hours AS value, full_hours AS numerator, known AS denominator, known / hours AS coverage, 1 AS devices, 0.0 AS estimated_share
