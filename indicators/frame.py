@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from lake.calendar import Place, sun
+from lake.query import needed
 from lake.relations import literal
 from schemas.settings import Settings
 from schemas.vocabulary import families, seconds
@@ -15,7 +16,7 @@ from schemas.vocabulary import families, seconds
 MEMORY_DAYS = 400  # sun times reach back so far from the moment of the run
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 SHARED = ("consumption_hourly", "consumption_daily", "inflow")  # computed once for all packs that read them
-LOCAL = {"consumption_daily": "consumption_days"}  # view -> macro (first, last) that gives its rows of these local days
+LOCAL = {"consumption_daily": "consumption_days", "energy_daily": "energy_days"}  # by a macro (first, last)
 
 
 class Cursor(Protocol):
@@ -84,7 +85,8 @@ def frame(
     `run` has one row (as_of, today, zone, water_eur_m3, energy_eur_kwh, lat, lon); `sun` a row a local day; `expected`
     the declared interval of each family; `heard` (family, device_id, observed_at, received_at) all readings of all
     families. The family tables, and so every view over them, end at as_of and begin `back` before it (default: at the
-    beginning); the assignments end there too. With a `part` they are limited to that.
+    beginning); the assignments end there too. With a `part` they are limited to that. Only what `reads` names, or what
+    is behind it, is there.
     """
     made: list[str] = []
     try:
@@ -107,13 +109,15 @@ def _statements(
     yield from _terms(terms)
     moment = _literal(terms.as_of)
     seen = _seen(terms, part) if part else f"observed_at >= {_literal(terms.as_of - back if back else _FIRST)}"
+    wanted = needed(reads)
     for name in families():
-        yield _view(name, f'SELECT * FROM "{own}".main.{name} WHERE observed_at <= {moment} AND {seen}')
-    yield _view("assignments", _ASSIGNMENTS.format(source=f'"{own}".main.assignments', moment=moment))
-    union = " UNION ALL ".join(
-        f"SELECT '{name}' AS family, device_id, observed_at, received_at FROM {name}" for name in families()
-    )
-    yield _view("heard", union)
+        if name in wanted or "heard" in wanted:
+            yield _view(name, f'SELECT * FROM "{own}".main.{name} WHERE observed_at <= {moment} AND {seen}')
+    if "assignments" in wanted:
+        yield _view("assignments", _ASSIGNMENTS.format(source=f'"{own}".main.assignments', moment=moment))
+    if "heard" in wanted:
+        union = (f"SELECT '{name}' AS family, device_id, observed_at, received_at FROM {name}" for name in families())
+        yield _view("heard", " UNION ALL ".join(union))
     if "sun" in reads:
         yield from _sun(terms, part)
     for name in SHARED:

@@ -162,7 +162,9 @@ def _follow(connection: Cursor, pack: Pack, dirt: Dirt, terms: Terms) -> None:
             f"SELECT thing_id, wide, first_date, last_date FROM {pack.changes}(DATE '{first}', DATE '{last}') "
             f"WHERE first_date < DATE '{first}' - {BESIDE} OR last_date > DATE '{last}' + {BESIDE}"
         )
-        with frame(connection, terms, (), part=Part(first, last, pack.reach.before, pack.reach.after)):
+        with frame(
+            connection, terms, (str(pack.changes),), part=Part(first, last, pack.reach.before, pack.reach.after)
+        ):
             rows = connection.execute(query).fetchall()
         dirt.add(ALL, (begin - BESIDE, end + BESIDE))
         common = sum(not wide for _, wide, _, _ in rows) > MANY  # so many are computed as all

@@ -1,69 +1,77 @@
 /*
 id = "platform.completeness"
 kind = "indicator"
-version = 1
+version = 2
 unit = "%"
-grain = "family, local day"
-reads = ["heard", "expected", "assignments", "run"]
+grain = "family, area, gateway and town, local day"
+reads = ["indicator_values", "devices", "assignments", "things", "area_tree", "local_days", "municipality"]
+needs = ["platform.completeness_device"]
+references = ["Completeness = declared intervals in which devices were heard / declared intervals"]
 cadence = "night"
+reach = { before = 0, after = 0 }
 
 [title]
 en = "Completeness of readings"
 sl = "Popolnost odčitkov"
 
 [meaning]
-en = "Intervals of a local day in which the devices in service of a family were heard, in percent of those declared for it. A device that speaks twice in an interval counts once; one that was never heard counts in the denominator."
-sl = "Intervali krajevnega dneva, v katerih so bile naprave družine v obratovanju slišane, v odstotkih napovedanih. Naprava, ki v intervalu spregovori dvakrat, šteje enkrat; tista, ki je ni bilo nikoli slišati, šteje v imenovalcu."
+en = "Intervals of a local day in which the devices in service of a family, an area, a gateway or the town were heard, in percent of those declared for them. One that was never heard counts in the denominator; a device counts where it hung last on that day."
+sl = "Intervali krajevnega dneva, v katerih so bile naprave v obratovanju ene družine, območja, prehoda ali mesta slišane, v odstotkih napovedanih. Naprava, ki je ni bilo nikoli slišati, šteje v imenovalcu; naprava šteje tam, kjer je ta dan nazadnje bila."
 
 [[example]]
-title = "One of two containers is heard every hour, twice, the other never"
+title = "One of two containers is heard every hour, the other never"
 as_of = 2026-03-03T12:00:00Z
 [example.given]
-devices = "SELECT 'd' || i AS device_id, 'waste_container' AS family FROM range(2) AS r (i)"
-assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-03-02 00:00:00Z' - INTERVAL 1 HOUR AS valid_from FROM range(2) AS r (i)"
-waste_container = """
-SELECT 'd0' AS device_id, t AS observed_at, 20.0 AS fill_pct
-FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-02 23:00:00Z', INTERVAL 30 MINUTE) AS r (t)"""
+devices = "SELECT 'd' || i AS device_id, 'waste_container' AS family, CASE WHEN i = 0 THEN 'gw' END AS gateway FROM range(2) AS r (i)"
+things = "SELECT 'b' || i AS thing_id, 'waste_container' AS family, 'east' AS area_id, '{}' AS attributes FROM range(2) AS r (i)"
+assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
+indicator_values = """
+SELECT 'platform.completeness_device' AS indicator, 'device' AS subject_kind, 'd' || i AS subject_id, DATE '2026-03-02' AS period_start,
+    DATE '2026-03-03' AS period_end, 100.0 * (1 - i) AS value, 24.0 * (1 - i) AS numerator, 24.0 AS denominator FROM range(2) AS r (i)"""
+[[example.expect]]
+subject_kind = "area"
+subject_id = "east"
+period_start = 2026-03-02
+value = 50.0
 [[example.expect]]
 subject_kind = "family"
 subject_id = "waste_container"
-period_start = 2026-03-02
 value = 50.0
 numerator = 24.0
 denominator = 48.0
 devices = 2
+[[example.expect]]
+subject_kind = "gateway"
+subject_id = "gw"
+value = 100.0
+devices = 1
+[[example.expect]]
+subject_kind = "municipality"
+subject_id = "town"
+value = 50.0
 */
-WITH heard_day AS (
-    SELECT h.family, h.device_id, CAST(h.observed_at AT TIME ZONE r.zone AS DATE) AS local_date,
-        count(DISTINCT epoch_us(h.observed_at) // (CAST(e.seconds AS BIGINT) * 1000000)) AS slots
-    FROM heard AS h JOIN expected AS e ON e.family = h.family CROSS JOIN run AS r
-    GROUP BY h.family, h.device_id, local_date
+WITH device AS (
+    SELECT v.subject_id AS device_id, v.period_start AS local_date, CAST(v.numerator AS DECIMAL(24, 9)) AS heard,
+        CAST(v.denominator AS DECIMAL(24, 9)) AS declared, any_value(d.family) AS family, any_value(d.gateway) AS gateway,
+        arg_max(t.area_id, a.valid_from) AS area_id
+    FROM indicator_values AS v
+    JOIN devices AS d ON d.device_id = v.subject_id
+    JOIN local_days AS l ON l.local_date = v.period_start
+    LEFT JOIN assignments AS a ON a.device_id = v.subject_id AND a.valid_from < l.ends_at
+        AND (a.valid_to IS NULL OR a.valid_to > l.starts_at)
+    LEFT JOIN things AS t ON t.thing_id = a.thing_id
+    WHERE v.indicator = 'platform.completeness_device' AND v.value IS NOT NULL
+    GROUP BY v.subject_id, v.period_start, v.numerator, v.denominator
 ),
-day AS (
-    SELECT d.family, d.local_date, e.seconds,
-        (d.local_date::TIMESTAMP) AT TIME ZONE r.zone AS starts_at, (d.local_date + INTERVAL 1 DAY) AT TIME ZONE r.zone AS ends_at
-    FROM (
-        SELECT family, unnest(range(min(local_date), max(local_date) + INTERVAL 1 DAY, INTERVAL 1 DAY))::DATE AS local_date
-        FROM heard_day GROUP BY family
-    ) AS d
-    JOIN expected AS e ON e.family = d.family CROSS JOIN run AS r
-    WHERE d.local_date < r.today
-),
-service AS (  -- seconds of the day for which each device was in service
-    SELECT d.family, d.local_date, d.seconds, a.device_id,
-        sum(epoch(least(coalesce(a.valid_to, d.ends_at), d.ends_at)) - epoch(greatest(a.valid_from, d.starts_at))) AS served
-    FROM day AS d
-    JOIN devices AS v ON v.family = d.family
-    JOIN assignments AS a ON a.device_id = v.device_id AND a.valid_from < d.ends_at
-        AND (a.valid_to IS NULL OR a.valid_to > d.starts_at)
-    GROUP BY d.family, d.local_date, d.seconds, a.device_id
+place AS (
+    SELECT 'family' AS subject_kind, family AS subject_id, * FROM device
+    UNION ALL SELECT 'gateway', gateway, * FROM device WHERE gateway IS NOT NULL
+    UNION ALL SELECT 'area', e.ancestor_id, d.* FROM device AS d JOIN area_tree AS e ON e.area_id = d.area_id
+    UNION ALL SELECT 'municipality', m.name, d.* FROM device AS d CROSS JOIN municipality AS m
 )
-SELECT 'family' AS subject_kind, s.family AS subject_id, s.local_date AS period_start, s.local_date + 1 AS period_end,
-    100 * sum(least(coalesce(h.slots, 0), s.served / s.seconds)) / sum(s.served / s.seconds) AS value,
-    sum(least(coalesce(h.slots, 0), s.served / s.seconds)) AS numerator, sum(s.served / s.seconds) AS denominator,
+SELECT subject_kind, subject_id, local_date AS period_start, local_date + 1 AS period_end,
+    100 * sum(heard) / sum(declared) AS value, sum(heard) AS numerator, sum(declared) AS denominator,
     1.0 AS coverage, count(*) AS devices, 0.0 AS estimated_share
-FROM service AS s
-LEFT JOIN heard_day AS h ON h.device_id = s.device_id AND h.family = s.family AND h.local_date = s.local_date
-GROUP BY s.family, s.local_date
-HAVING sum(s.served) > 0
-ORDER BY subject_id, period_start
+FROM place
+GROUP BY subject_kind, subject_id, local_date
+ORDER BY subject_kind, subject_id, period_start
