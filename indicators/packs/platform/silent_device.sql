@@ -5,6 +5,7 @@ version = 1
 grain = "device, or a gateway for all its devices"
 reads = ["heard", "expected", "devices", "assignments", "things", "run"]
 cadence = "hour"
+explains = ["platform.silent_device"]
 
 [title]
 en = "Device silent"

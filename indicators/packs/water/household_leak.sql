@@ -3,6 +3,7 @@ id = "water.household_leak"
 kind = "detector"
 version = 1
 grain = "connection"
+personal = true
 reads = ["consumption_hourly", "things", "run"]
 references = ["Continuous flow: no hour without use for a day, the rule of most AMI vendors; held here against the connection's own hours of rest"]
 cadence = "hour"
