@@ -78,7 +78,7 @@ def _named(pack: Pack, found: pa.Table) -> pa.Table:
 
 def _conditions(connection: Cursor, pack: Pack, terms: Terms) -> pa.Table:
     """What the method of a pack finds in the series that its SELECT yields, with the places of the registry."""
-    series = pl.DataFrame(connection.sql(f"SELECT * FROM ({pack.sql}) ORDER BY asset, at").to_arrow_table())
+    series = pl.DataFrame(connection.sql(f"SELECT * FROM ({pack.sql}) ORDER BY asset, \"at\"").to_arrow_table())
     held = _registered(connection, pack.subject)
     assets = {key: json.loads(row["attributes"] or "{}") for key, row in held.items()}
     rows = []
