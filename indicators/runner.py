@@ -63,9 +63,9 @@ def run_indicators(
     terms, found = Terms.of(settings, as_of), Known(hidden=tuple(pack.id for pack in chosen("indicator", ids)))
     tables = []
     for pack in _in_order(ids):
-        with frame(connection, terms, pack.reads), found.shown(connection):
+        with frame(connection, terms, pack.reads), found.shown(connection, pack.needs):
             tables.append(_values(connection, pack, as_of, snapshot_id))
-        found.add(pl.DataFrame(tables[-1]))
+        found.add(pack.id, pl.DataFrame(tables[-1]))
     return pa.concat_tables(tables) if tables else VALUES.empty_table()
 
 
@@ -91,7 +91,7 @@ def run_dirty(
     for pack in wanted:
         versions[pack.id] = definition(pack, terms)
         dirt = whole(now) if full else _dirt(pack, versions[pack.id], taken, terms, now)
-        for _, subject, first, last in found.spans(pack.needs):
+        for subject, first, last in found.spans(pack.needs):
             dirt.add(subject if pack.own else ALL, (first.toordinal(), last.toordinal()), pack.reach)
         rows = [empty()]
         _follow(connection, pack, dirt, terms)
@@ -99,7 +99,7 @@ def run_dirty(
             count, new = _stretch(connection, pack, stretch, terms, seen, found)
             computed[pack.id] += count
             rows.append(new)
-        found.add(pl.concat(rows).unique(subset=KEY, keep="last", maintain_order=True))
+        found.add(pack.id, pl.concat(rows).unique(subset=KEY, keep="last", maintain_order=True))
     run = Run(
         number=taken.number,
         as_of=micros(as_of),
@@ -147,7 +147,7 @@ def _stretch(
     if stretch.subjects is not None:
         things, devices = subjects_of(connection, sorted(stretch.subjects))
         part = replace(part, devices=devices)
-    with frame(connection, terms, pack.reads, part=part), found.shown(connection, part):
+    with frame(connection, terms, pack.reads, part=part), found.shown(connection, pack.needs, part):
         condition = chosen_rows(part, things)
         fresh = pl.DataFrame(_values(connection, pack, terms.as_of, seen.snapshot_id, condition))
     run = {"version": pack.version, "snapshot_id": seen.snapshot_id, "computed_at": terms.as_of}

@@ -30,32 +30,35 @@ class Known:
     """The values of a run so far, which packs see in place of the stored ones; of `hidden` indicators those alone."""
 
     hidden: tuple[str, ...] = ()
-    parts: list[pl.DataFrame] = field(default_factory=list)
+    parts: dict[str, pl.DataFrame] = field(default_factory=dict)
 
-    def add(self, rows: pl.DataFrame) -> None:
+    def add(self, name: str, rows: pl.DataFrame) -> None:
         """Add what an indicator gave."""
-        self.parts.append(rows)
+        self.parts[name] = rows
 
-    def table(self) -> pa.Table:
-        """All of them, in the order in which they are asked for."""
-        found = pl.concat([empty(), *self.parts]).sort("indicator", "period_start", "subject_id")
+    def table(self, names: Collection[str] | None = None) -> pa.Table:
+        """Those of some indicators, or all of them, in the order in which they are asked for."""
+        parts = [rows for name, rows in self.parts.items() if names is None or name in names]
+        found = pl.concat([empty(), *parts]).sort("indicator", "period_start", "subject_id")
         return found.to_arrow().cast(VALUES)
 
-    def spans(self, names: Collection[str]) -> Iterator[tuple[str, str, date, date]]:
-        """Of the values of these indicators: indicator, subject and the days of the period, both included."""
-        for rows in self.parts:
-            found = rows.filter(pl.col("indicator").is_in(list(names)))
-            columns = ("indicator", "subject_id", "period_start", "period_end")
-            for name, subject, first, end in found.select(columns).unique().iter_rows():
-                yield name, subject, first, end - timedelta(days=1)
+    def spans(self, names: Collection[str]) -> Iterator[tuple[str, date, date]]:
+        """Of the values of these indicators: subject and the days of the period, both included."""
+        for name in names:
+            if name in self.parts:
+                found = self.parts[name].select("subject_id", "period_start", "period_end").unique()
+                yield from ((subject, first, end - timedelta(days=1)) for subject, first, end in found.iter_rows())
 
     @contextmanager
-    def shown(self, connection: Cursor, part: Part | None = None) -> Iterator[None]:
-        """Put these values over the stored ones in the view `indicator_values`, for as long as the block runs."""
+    def shown(self, connection: Cursor, needs: Collection[str], part: Part | None = None) -> Iterator[None]:
+        """Put what a pack needs of these over the stored ones in `indicator_values`, for as long as the block runs."""
+        if not needs:
+            yield
+            return
         own = _own(connection)
         names = ", ".join(map(literal, self.hidden)) or "NULL"
         kept = f"NOT ({GONE}) AND coalesce(indicator NOT IN ({names}), true) AND {_within(part)}"
-        connection.register("_fresh", self.table())
+        connection.register("_fresh", self.table(needs))
         try:
             old = f'SELECT {_NAMES} FROM "{own}".main.indicator_values WHERE {kept}'
             new = f"SELECT {_NAMES} FROM _fresh WHERE NOT ({GONE}) AND {_within(part)}"
