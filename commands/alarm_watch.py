@@ -88,7 +88,7 @@ class Watch:
         if seen.changed:
             self._letters.set()
             refresh(self.home, self.store, self.shared.clock)
-        for alarm in seen.changed:
+        for alarm in seen.news:
             self.say("alarm", f"{alarm.state} {alarm.detector} {alarm.subject}", alarm_id=alarm.alarm_id)
         for name, why in seen.failed.items():
             self.say("fault", f"{name} could not look: {why}")

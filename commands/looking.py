@@ -26,10 +26,11 @@ FAULTS = (DravaError, ArithmeticError, AttributeError, LookupError, TypeError, V
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look has found and changed; `failed` are detectors that could not look, and why."""
+    """What a look has found and changed; `news` are new or in another state, `failed` could not look, and why."""
 
     found: int
     changed: Sequence[Alarm]
+    news: Sequence[Alarm]
     failed: dict[str, str]
 
 
@@ -40,13 +41,16 @@ def look(home: Home, store: Store, snapshot: Snapshot, as_of: datetime, ids: lis
     seen = Look(as_of, snapshot.id, frozenset(ids) - set(failed), packs, places, windows(store))
     herald = Herald(home.settings, packs, as_of, places)
     changed: list[Alarm] = []
+    news: list[Alarm] = []
 
     def decide(known: Sequence[Alarm]) -> list[Alarm]:
+        before = {alarm.alarm_id: alarm.state for alarm in known}
         changed[:] = settle(known, findings, seen)
+        news[:] = [alarm for alarm in changed if before.get(alarm.alarm_id) != alarm.state]
         return changed
 
     revise(store, decide, herald.announce)
-    return Seen(findings.num_rows, changed, failed)
+    return Seen(findings.num_rows, changed, news, failed)
 
 
 def _findings(

@@ -1,7 +1,7 @@
-"""`drava morning`: what a snapshot says about the town, as text for the terminal and as a page."""
+"""`drava morning`: the list of the morning, for the terminal, as files, and as letters to those who want it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,17 +9,27 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from commands.context import context
+from catalog.alarms import Alarm
+from catalog.outbox import Letter, post_new
+from commands.context import Context, context
 from indicators.frame import Cursor
 from indicators.header import packs
-from indicators.morning import MESSAGES, READINGS, Balance, Figure, Finding, Morning, text
+from indicators.morning import MESSAGES, READINGS, Balance, Figure, Finding, Morning, Silent
 from indicators.morning_page import page
+from indicators.morning_text import text
+from indicators.notify import Herald
+from indicators.notify_text import one_line
+from indicators.places import Places
 from indicators.telling import what, why
+from indicators.thresholds import detectors
 from lake.query import open_snapshot
+from schemas.alerts import Recipient
 from schemas.settings import Home, Lang
 from schemas.vocabulary import families
 
-DAYS = 21  # alarms that ended earlier are history, not this morning's
+DAYS = 1  # alarms that ended earlier are history, not this morning's
+SILENT = "platform.silent_device"
+COVERAGE = "platform.completeness"
 _LOST = ("litres_per_hour", "volume_m3", "eur")
 
 
@@ -32,41 +42,118 @@ def morning(
     ctx: typer.Context,
     lang: Annotated[str | None, typer.Option(help="sl or en; default: the municipality's language.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report to this file as a page too.")] = None,
+    send: Annotated[
+        bool, typer.Option("--send", help="Write it to reports/, and send it to recipients; once a local day.")
+    ] = False,
 ) -> None:
-    """Say what is wrong, where, since when and what it costs; then the indicators and the balance."""
+    """Say what is new, what goes on, what is over, who is silent; then the indicators and the balance."""
     run = context(ctx)
     home = run.home
     wanted: Lang = "en" if (lang or home.settings.lang) == "en" else "sl"
     found = gathered(home, run.now(), wanted)
-    typer.echo(text(found), nl=False)
     if html:
         html.write_text(page(found), "utf-8")
+    if send:
+        for path in _kept(run, found):
+            typer.echo(str(path))
+        for letter in _sent(run):
+            typer.echo(f"{letter.recipient}: {letter.body['subject']}")
+    else:
+        typer.echo(text(found), nl=False)
 
 
-def gathered(home: Home, at: datetime, lang: Lang) -> Morning:
-    """Everything the report says, from the newest snapshot."""
+def gathered(home: Home, at: datetime, lang: Lang, recipient: Recipient | None = None) -> Morning:
+    """Everything the list says, from the newest snapshot; for a recipient what concerns it, and no household's use."""
     settings = home.settings
     with open_snapshot(home.path, settings=settings) as snapshot:
+        places = Places.read(snapshot)
+        herald = Herald(settings, {pack.id: pack for pack in detectors(settings)}, at, places)
+        known = [_alarm(row) for row in alarms(snapshot, at - timedelta(days=DAYS))]
+        meant = [alarm for alarm in known if recipient is None or herald.wants(recipient, alarm)]
+        listed = [alarm for alarm in meant if not _merely_silent(alarm)]
+        figures = _figures(snapshot, lang)
         return Morning(
             municipality=settings.title or settings.municipality,
             zone=ZoneInfo(settings.timezone),
             at=at,
             lang=lang,
-            findings=[_finding(alarm, lang) for alarm in alarms(snapshot, at - timedelta(days=DAYS))],
-            figures=_figures(snapshot, lang),
+            findings=[_finding(alarm, herald, lang, discreet=recipient is not None) for alarm in listed],
+            figures=[figure for name, figure in figures if name != COVERAGE],
             balance=_balance(snapshot),
             rows=_stored(snapshot, lang),
+            silent=_silent([alarm for alarm in meant if _merely_silent(alarm)], places, lang),
+            coverage=[figure for name, figure in figures if name == COVERAGE],
         )
 
 
+# --- what is kept and sent -------------------------------------------------------------------------------------------
+def _kept(run: Context, found: Morning) -> list[Path]:
+    """Write the list as text and as a page, named by the local day; the same day's is replaced."""
+    folder = run.home.reports
+    folder.mkdir(mode=0o750, exist_ok=True)
+    written = []
+    for suffix, body in ((".txt", text(found)), (".html", page(found))):
+        path = folder / f"morning-{_day_of(found)}{suffix}"
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.write_text(body, "utf-8")
+        fresh.chmod(0o640)
+        fresh.replace(path)
+        written.append(path)
+    return written
+
+
+def _sent(run: Context) -> list[Letter]:
+    """Put the list of this local day into the outbox for everybody who wants it and has not got it."""
+    home, now = run.home, run.now()
+    letters = []
+    for recipient in home.settings.recipient:
+        if recipient.morning:
+            found = gathered(home, now, recipient.lang or home.settings.lang, recipient)
+            about = f"morning-{_day_of(found)}"
+            letter = Letter(f"{about}.1.{recipient.name}", about, recipient.name, 1, "list", _body(found), now, now)
+            letters.append(letter)
+    return post_new(run.store, letters)
+
+
+def _day_of(found: Morning) -> str:
+    return found.at.astimezone(found.zone).date().isoformat()
+
+
+def _body(found: Morning) -> dict[str, Any]:
+    subject = one_line(f"[{found.town}] {found.label('heading')} {_day_of(found)} – {found.summary}")
+    document = {
+        "event": "list",
+        "municipality": found.municipality,
+        "date": _day_of(found),
+        "text": found.summary,
+        "alarms": [
+            {
+                "alarm_id": one.alarm_id,
+                "group": found.group(one),
+                "kind": one.kind,
+                "title": one.title,
+                "where": one.where,
+                "severity": one.severity,
+                "since": one.since.isoformat(),
+                "until": one.until.isoformat() if one.until else None,
+            }
+            for one in found.ordered
+        ],
+        "silent": {one.title: len(one.devices) for one in found.silent},
+    }
+    return {"subject": subject, "text": text(found), "html": page(found), "document": document}
+
+
+# --- what it says ----------------------------------------------------------------------------------------------------
 def alarms(snapshot: Cursor, since: datetime) -> list[dict[str, Any]]:
-    """Alarms that hold, or ended after `since`, with the titles of their places."""
+    """Alarms that hold, or ended or were found after `since`, with the titles of their places."""
     return _rows(
         snapshot,
         """SELECT a.*, t.family, t.title AS thing_title, r.title AS area_title
         FROM alarms AS a LEFT JOIN things AS t ON t.thing_id = a.thing_id
         LEFT JOIN areas AS r ON r.area_id = coalesce(a.area_id, t.area_id)
-        WHERE a.state <> 'retracted' AND (a.until IS NULL OR a.until > ?) ORDER BY a.since, a.alarm_id""",
+        WHERE a.state <> 'retracted' AND (a.until IS NULL OR a.until > $1 OR a.found_at > $1)
+        ORDER BY a.since, a.alarm_id""",
         [since],
     )
 
@@ -77,24 +164,50 @@ def _rows(snapshot: Cursor, query: str, parameters: Sequence[object] = ()) -> li
     return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
 
 
-def _finding(alarm: Mapping[str, Any], lang: Lang) -> Finding:
-    place = [alarm["thing_title"] or alarm["thing_id"], alarm["area_title"] or alarm["area_id"]]
-    evidence = json.loads(alarm["evidence"] or "{}")
+def _alarm(row: Mapping[str, Any]) -> Alarm:
+    known = {name: row[name] for name in Alarm.__dataclass_fields__ if name != "evidence"}
+    return Alarm(**known, evidence=json.loads(row["evidence"] or "{}"))
+
+
+def _merely_silent(alarm: Alarm) -> bool:
+    """Single devices are counted; a gateway or a town that is silent is a finding."""
+    return alarm.detector == SILENT and alarm.severity == "info" and not alarm.cause and alarm.holds
+
+
+def _finding(alarm: Alarm, herald: Herald, lang: Lang, *, discreet: bool) -> Finding:
+    thing, area = herald.places.titles(alarm)
+    private = discreet and herald.personal(alarm)
+    amounts = {} if private else {name: getattr(alarm, name) for name in _LOST}
     return Finding(
-        alarm_id=alarm["alarm_id"],
-        kind=alarm["kind"],
-        title=what(alarm["detector"], alarm["kind"], lang),
-        where=", ".join(dict.fromkeys(part for part in place if part)),
-        since=alarm["since"],
-        until=alarm["until"],
-        severity=alarm["severity"],
-        why=why(alarm["detector"], {**alarm, **evidence}, lang),
-        **{name: alarm[name] for name in _LOST},
+        alarm_id=alarm.alarm_id,
+        kind=alarm.kind,
+        title=what(alarm.detector, alarm.kind, lang, alarm.evidence),
+        where=", ".join(dict.fromkeys(part for part in (thing or alarm.thing_id or alarm.device_id, area) if part)),
+        since=alarm.since,
+        until=alarm.until,
+        severity=alarm.severity,
+        why="" if private else why(alarm.detector, {**vars(alarm), **alarm.evidence}, lang),
+        found_at=alarm.found_at,
+        cause=alarm.cause,
+        muted=alarm.muted,
+        unconfirmed_at=alarm.unconfirmed_at,
+        private=private,
+        **amounts,
     )
 
 
-def _figures(snapshot: Cursor, lang: Lang) -> list[Figure]:
-    """The newest value of each indicator for each area and for the whole town."""
+def _silent(found: Collection[Alarm], places: Places, lang: Lang) -> list[Silent]:
+    """Devices that are silent, by family."""
+    by_family: dict[str, list[str]] = {}
+    for alarm in found:
+        family, _ = places.devices.get(alarm.device_id or "", ("", None))
+        title = families()[family].catalogue.title.to(lang) if family in families() else family
+        by_family.setdefault(title, []).append(places.titles(alarm)[0] or alarm.subject)
+    return [Silent(title, sorted(names)) for title, names in sorted(by_family.items())]
+
+
+def _figures(snapshot: Cursor, lang: Lang) -> list[tuple[str, Figure]]:
+    """The newest value of each indicator for each area and for the whole town, with the indicator's id."""
     newest = _rows(
         snapshot,
         """SELECT v.*, coalesce(r.title, v.subject_id) AS place
@@ -106,7 +219,12 @@ def _figures(snapshot: Cursor, lang: Lang) -> list[Figure]:
     )
     known = packs("indicator")
     return [
-        Figure(known[row["indicator"]].title.to(lang), _place(row, lang), row["value"], row["unit"], _period(row, lang))
+        (
+            row["indicator"],
+            Figure(
+                known[row["indicator"]].title.to(lang), _place(row, lang), row["value"], row["unit"], _period(row, lang)
+            ),
+        )
         for row in newest
         if row["indicator"] in known
     ]

@@ -1,9 +1,9 @@
-"""The morning report: what is wrong, where, since when, what it costs, why we think so, and that nothing is missing."""
+"""The morning list: what is new, what goes on, what is over; who is silent; and that nothing is missing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import groupby
+from datetime import datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from indicators import words
@@ -12,11 +12,30 @@ from schemas.settings import Lang
 
 MESSAGES = ("decoded", "housekeeping", "quarantined")
 READINGS = ("stored", "completed", "revised", "duplicate", "quarantined", "too_old")
-_SEVERITIES = ("critical", "warning", "info")
+SEVERITIES = ("critical", "warning", "info")
+DAY = timedelta(days=1)
+
+Group = Literal["new", "lasting", "over", "quiet"]
+GROUPS: tuple[Group, ...] = ("new", "lasting", "over", "quiet")  # in the order of the list
 
 LABELS: dict[str, dict[Lang, str]] = {
     "heading": {"sl": "Jutranje poročilo", "en": "Morning report"},
-    "wrong": {"sl": "Kaj je narobe", "en": "What is wrong"},
+    "new": {"sl": "Novo", "en": "New"},
+    "lasting_": {"sl": "Traja že od prej", "en": "Still going on"},
+    "over": {"sl": "Končano od včeraj", "en": "Over since yesterday"},
+    "no_news": {"sl": "Nič novega.", "en": "Nothing new."},
+    "quiet": {"sl": "Pojasnjeno ali utišano", "en": "Explained or muted"},
+    "cause": {"sl": "Vzrok je alarm {}", "en": "Caused by alarm {}"},
+    "muted": {"sl": "Utišano: {}", "en": "Muted: {}"},
+    "doubt": {
+        "sl": "Detektor tega od {} ne potrjuje več; preverite na kraju in zaprite (drava alarms close {})",
+        "en": "Not confirmed by its detector since {}; check the place and close it (drava alarms close {})",
+    },
+    "private": {"sl": "podatki o porabi niso v sporočilu", "en": "no consumption in a message"},
+    "silent": {"sl": "Naprave, ki molčijo", "en": "Silent devices"},
+    "nobody": {"sl": "nobena", "en": "none"},
+    "more": {"sl": "in še {}", "en": "and {} more"},
+    "coverage": {"sl": "Pokritost: odčitki, ki so prispeli", "en": "Coverage: readings that came"},
     "nothing": {"sl": "Nič. Noben detektor ni našel napake.", "en": "Nothing. No detector found a fault."},
     "since": {"sl": "od", "en": "since"},
     "lasting": {"sl": "traja že {}", "en": "for {} so far"},
@@ -61,6 +80,19 @@ class Finding:
     volume_m3: float | None = None
     eur: float | None = None
     why: str = ""
+    found_at: datetime | None = None
+    cause: str | None = None
+    muted: str | None = None
+    unconfirmed_at: datetime | None = None
+    private: bool = False  # of a household, and this list leaves the house: no amounts
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Devices of one family that have not been heard."""
+
+    title: str
+    devices: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -112,26 +144,65 @@ class Morning:
     figures: Sequence[Figure]
     balance: Balance
     rows: Sequence[tuple[str, int]]
+    silent: Sequence[Silent] = ()
+    coverage: Sequence[Figure] = ()
 
     def label(self, name: str) -> str:
         """A word of the report in its language."""
         return LABELS[name][self.lang]
 
     @property
+    def town(self) -> str:
+        """The municipality as people write it."""
+        return self.municipality.replace("-", " ").replace("_", " ").title()
+
+    @property
     def title(self) -> str:
         """The heading with place, day and time."""
         day = words.weekday(self.at, self.zone, self.lang)
-        place = self.municipality.replace("-", " ").replace("_", " ").title()
-        return f"{self.label('heading')}, {place} · {day}, {words.moment(self.at, self.zone, self.lang)}"
+        return f"{self.label('heading')}, {self.town} · {day}, {words.moment(self.at, self.zone, self.lang)}"
+
+    def group(self, finding: Finding) -> Group:
+        """Where in the list a finding stands: new is what was first seen since the list of yesterday."""
+        if finding.cause or finding.muted:
+            return "quiet"
+        if finding.until is not None and (finding.found_at or finding.since) <= self.at - DAY:
+            return "over"
+        return "new" if (finding.found_at or finding.since) > self.at - DAY else "lasting"
+
+    def of(self, group: Group) -> list[Finding]:
+        """The findings of a group: the worst first, then by money and age."""
+        rank = {name: n for n, name in enumerate(SEVERITIES)}
+        return sorted(
+            (finding for finding in self.findings if self.group(finding) == group),
+            key=lambda f: (f.until is not None, rank.get(f.severity, 9), -(f.eur or 0), f.since, f.alarm_id),
+        )
 
     @property
     def ordered(self) -> list[Finding]:
-        """What still goes on before what is over; then by severity, money and age."""
-        rank = {name: n for n, name in enumerate(_SEVERITIES)}
-        return sorted(
-            self.findings,
-            key=lambda f: (f.until is not None, rank.get(f.severity, 9), -(f.eur or 0), f.since, f.alarm_id),
-        )
+        """All findings in the order of the list."""
+        return [finding for group in GROUPS for finding in self.of(group)]
+
+    def heading(self, group: Group) -> str:
+        """The title of a group with how many are in it."""
+        return f"{self.label('lasting_' if group == 'lasting' else group)} ({len(self.of(group))})"
+
+    @property
+    def summary(self) -> str:
+        """The list in one line, for the subject of a message."""
+        named = [f"{self.label('lasting_' if g == 'lasting' else g).lower()}: {len(self.of(g))}" for g in GROUPS[:3]]
+        return ", ".join(named)
+
+    def notes(self, finding: Finding) -> list[str]:
+        """What else is to be known: its cause, why it is muted, that nobody confirms it."""
+        doubt = finding.unconfirmed_at and words.moment(finding.unconfirmed_at, self.zone, self.lang)
+        said = [
+            self.label("cause").format(finding.cause) if finding.cause else "",
+            self.label("muted").format(finding.muted) if finding.muted else "",
+            self.label("doubt").format(doubt, finding.alarm_id) if doubt else "",
+            self.label("private") if finding.private else "",
+        ]
+        return [note for note in said if note]
 
     def when(self, finding: Finding) -> str:
         """Since when, and for how long."""
@@ -141,6 +212,8 @@ class Morning:
 
     def loss(self, finding: Finding) -> str:
         """What has been lost so far: flow, water and money, as far as known."""
+        if finding.private:
+            return ""
         flow, volume, eur = finding.litres_per_hour, finding.volume_m3, finding.eur
         parts = [f"{words.number(flow, self.lang)} l/h"] if flow else []
         parts += [f"{words.number(volume, self.lang)} m³"] if volume else []
@@ -149,9 +222,10 @@ class Morning:
 
     @property
     def total(self) -> str:
-        """Water and money of all findings."""
-        volume = sum(f.volume_m3 or 0 for f in self.findings)
-        eur = sum(f.eur or 0 for f in self.findings)
+        """Water and money of all findings that may be said; an effect is not counted beside its cause."""
+        counted = [f for f in self.findings if not f.private and not f.cause]
+        volume = sum(f.volume_m3 or 0 for f in counted)
+        eur = sum(f.eur or 0 for f in counted)
         return f"{words.number(volume, self.lang)} m³ · {words.amount(eur, self.lang)}" if volume or eur else ""
 
     def sheet(self, name: str) -> tuple[str, bool]:
@@ -179,57 +253,10 @@ class Morning:
 
     def value(self, figure: Figure) -> str:
         """An indicator value with its unit."""
-        unit = "" if figure.value is None else words.unit(figure.unit, self.lang)
+        unit = "" if figure.value is None else words.unit(figure.unit, self.lang, figure.value)
         return f"{self.bare(figure)} {unit}".strip()
 
-
-def text(morning: Morning) -> str:
-    """Write the report as plain text for a terminal or a mail."""
-    return "\n".join(_lines(morning)) + "\n"
-
-
-def _lines(morning: Morning) -> Iterator[str]:
-    yield morning.title
-    yield ""
-    yield f"{morning.label('wrong')} ({len(morning.findings)})"
-    for n, finding in enumerate(morning.ordered, start=1):
-        yield from _finding(morning, n, finding)
-    if not morning.findings:
-        yield f"  {morning.label('nothing')}"
-    if morning.total:
-        yield f"  {morning.label('total')}: {morning.total}"
-    yield from ("", morning.label("figures"))
-    yield from _aligned([(title, values) for title, values in _figures(morning)])
-    yield from ("", morning.label("kept"))
-    yield from _aligned([(title, f"{morning.count(rows)} {morning.label('rows')}") for title, rows in morning.rows])
-    yield from ("", morning.label("balance"))
-    for name in ("messages", "readings"):
-        equation, holds = morning.sheet(name)
-        yield f"  {equation}: {morning.label('adds_up' if holds else 'not')}"
-    for reason, count in sorted(morning.balance.reasons.items(), key=lambda item: (-item[1], item[0])):
-        yield f"  {morning.label('quarantine')} {morning.count(count)}: {morning.reason(reason)}"
-
-
-def _finding(morning: Morning, n: int, finding: Finding) -> Iterator[str]:
-    yield f"{n:>3}. {finding.title}: {finding.where}  [{finding.alarm_id}]"
-    yield f"     {morning.when(finding)}"
-    if loss := morning.loss(finding):
-        yield f"     {morning.label('loss' if finding.until is None else 'cost')}: {loss}"
-    if finding.why:
-        yield f"     {morning.label('why')}: {finding.why}"
-
-
-def _figures(morning: Morning) -> Iterator[tuple[str, str]]:
-    """One line for each indicator and period: its title, and its values side by side."""
-    for (title, unit, period), group in groupby(morning.figures, key=lambda f: (f.title, f.unit, f.period)):
-        figures = list(group)
-        values = " · ".join(f"{f.where} {morning.bare(f)}" for f in figures)
-        shown = words.unit(unit, morning.lang) if any(f.value is not None for f in figures) else ""
-        yield title, f"{values} {shown}".rstrip() + f" ({period})"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Columns as wide as their widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    def names(self, silent: Silent, most: int = 8) -> str:
+        """Who is silent: at most so many by name."""
+        rest = len(silent.devices) - most
+        return ", ".join(silent.devices[:most]) + (f" {self.label('more').format(rest)}" if rest > 0 else "")

@@ -1,9 +1,9 @@
-"""The morning report as one HTML file that needs nothing else: no script, no font, no network."""
+"""The morning list as one HTML file that needs nothing else: no script, no font, no network."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from indicators.morning import Finding, Morning
+from indicators.morning import GROUPS, Finding, Morning
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #16202a; --dim: #5b6b7a; --line: #d9e0e6; --paper: #fff; --soft: #f4f7f9;
@@ -38,12 +38,20 @@ def _parts(morning: Morning) -> Iterator[str]:
     yield f'<!doctype html>\n<html lang="{morning.lang}">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield f"<style>\n{_STYLE}\n</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
-    yield f"<h2>{escape(morning.label('wrong'))} ({len(morning.findings)})</h2>\n"
-    yield f"<ol>\n{''.join(_item(morning, finding) for finding in morning.ordered)}</ol>\n"
-    if not morning.findings:
-        yield f"<p>{escape(morning.label('nothing'))}</p>\n"
+    for group in GROUPS:
+        found = morning.of(group)
+        if found or group == "new":
+            yield f"<h2>{escape(morning.heading(group))}</h2>\n"
+            yield f"<ol>\n{''.join(_item(morning, finding) for finding in found)}</ol>\n"
+        if group == "new" and not found:
+            yield f"<p>{escape(morning.label('no_news' if morning.findings else 'nothing'))}</p>\n"
     if morning.total:
         yield f"<p><strong>{escape(morning.label('total'))}: {escape(morning.total)}</strong></p>\n"
+    yield f"<h2>{escape(morning.label('silent'))} ({sum(len(one.devices) for one in morning.silent)})</h2>\n"
+    yield _table(((s.title, morning.names(s, 40), morning.count(len(s.devices))) for s in morning.silent), right=2)
+    if morning.coverage:
+        yield f"<h2>{escape(morning.label('coverage'))}</h2>\n"
+        yield _table(((f.where, f.period, morning.value(f)) for f in morning.coverage), right=2)
     yield f"<h2>{escape(morning.label('figures'))}</h2>\n"
     yield _table(_figures(morning), right=3)
     yield f"<h2>{escape(morning.label('kept'))}</h2>\n"
@@ -71,6 +79,7 @@ def _item(morning: Morning, finding: Finding) -> str:
         f"<p>{escape(morning.when(finding))} <code>{escape(finding.alarm_id)}</code></p>",
         f'<p class="loss">{escape(loss)}</p>' if loss else "",
         f"<p>{escape(morning.label('why'))}: {escape(finding.why)}</p>" if finding.why else "",
+        *(f"<p>{escape(note)}</p>" for note in morning.notes(finding)),
         "</li>",
     ]
     return "\n".join(row for row in rows if row) + "\n"

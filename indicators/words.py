@@ -21,12 +21,18 @@ UNITS = {
     "L/s": "l/s",
     "1": "",
 }
-COUNTED: dict[str, dict[Lang, str]] = {  # what UCUM counts in braces; in Slovenian after five and more
-    "d": {"sl": "dni", "en": "days"},
-    "{vehicle}": {"sl": "vozil", "en": "vehicles"},
-    "{person}": {"sl": "oseb", "en": "persons"},
-    "{pulse}": {"sl": "impulzov", "en": "pulses"},
+# What UCUM counts in braces: for 1, for 2, for 3 and 4, for 5 and more; in English for 1 and for more.
+Forms = dict[Lang, tuple[str, ...]]
+COUNTED: dict[str, Forms] = {
+    "d": {"sl": ("dan", "dneva", "dnevi", "dni"), "en": ("day", "days")},
+    "{vehicle}": {"sl": ("vozilo", "vozili", "vozila", "vozil"), "en": ("vehicle", "vehicles")},
+    "{person}": {"sl": ("oseba", "osebi", "osebe", "oseb"), "en": ("person", "persons")},
+    "{pulse}": {"sl": ("impulz", "impulza", "impulzi", "impulzov"), "en": ("pulse", "pulses")},
+    "{device}": {"sl": ("naprava", "napravi", "naprave", "naprav"), "en": ("device", "devices")},
 }
+_FRACTION = {  # after 2,5: the genitive singular
+    "d": "dneva", "{vehicle}": "vozila", "{person}": "osebe", "{pulse}": "impulza", "{device}": "naprave",
+}  # fmt: skip
 WHOLE_FROM, TENTHS_FROM = 100, 10  # as many digits as a reader can use
 
 
@@ -45,13 +51,33 @@ def amount(eur: float, lang: Lang) -> str:
     return f"{number(eur, 'sl', digits)} €" if lang == "sl" else f"€{number(eur, 'en', digits)}"
 
 
-def unit(ucum: str, lang: Lang) -> str:
-    """Write a UCUM unit as it stands on an invoice; unknown annotations in braces are left away."""
+def unit(ucum: str, lang: Lang, value: float | None = None) -> str:
+    """Write a UCUM unit as it stands on an invoice; what is counted agrees with its number, where that is given.
+
+    Unknown annotations in braces are left away.
+    """
     if ucum in UNITS:
         return UNITS[ucum]
     above, slash, below = ucum.partition("/")
-    word = COUNTED.get(above, {}).get(lang, "" if above.startswith("{") else UNITS.get(above, above))
+    plain = "" if above.startswith("{") else UNITS.get(above, above)
+    word = counted(above, lang, value) if above in COUNTED else plain
     return f"{word}{slash}{below}".strip("/")
+
+
+def counted(name: str, lang: Lang, value: float | None) -> str:
+    """The word for what is counted, in the form that its number asks for; of many where there is none."""
+    forms = COUNTED[name][lang]
+    if value is None:
+        return forms[-1]
+    if value != round(value) and abs(value) < WHOLE_FROM:  # written with a fraction
+        return _FRACTION[name] if lang == "sl" else forms[-1]
+    return forms[_form(round(abs(value))) if lang == "sl" else min(int(round(abs(value)) != 1), 1)]
+
+
+def _form(number: int) -> int:
+    """Which form a Slovenian noun has after a whole number: 1, 2, 3 and 4, the rest; by its last two digits."""
+    last = number % 100
+    return {1: 0, 2: 1, 3: 2, 4: 2}.get(last, 3)
 
 
 def moment(at: datetime, zone: ZoneInfo, lang: Lang) -> str:
@@ -77,9 +103,5 @@ def span(length: timedelta, lang: Lang) -> str:
     days = round(minutes / 1440)
     if lang == "en":
         return f"{days} days"
-    return f"{days} {_dni(days)}"
-
-
-def _dni(days: int) -> str:
-    last = days % 100
-    return "dan" if last == 1 else "dneva" if last == 2 else "dni"  # noqa: PLR2004 - the dual
+    accusative = {0: "dan", 1: "dneva"}  # three, four and more: dni
+    return f"{days} {accusative.get(_form(days), 'dni')}"

@@ -13,8 +13,9 @@ from commands.demo.stage import Play, drava
 from commands.demo.truth import Verdict, judge
 from commands.morning import alarms, gathered
 from devices.simulate import KINDS, Fault
-from indicators.morning import Morning, text
+from indicators.morning import Morning
 from indicators.morning_page import page
+from indicators.morning_text import text
 from lake.query import open_snapshot
 from schemas.vocabulary import families
 

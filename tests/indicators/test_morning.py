@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from indicators import words
-from indicators.morning import LABELS, Balance, Figure, Finding, Morning, text
+from indicators.morning import LABELS, Balance, Figure, Finding, Morning, Silent
 from indicators.morning_page import page
+from indicators.morning_text import text
 
 AT = datetime(2026, 3, 1, 5, 30, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Ljubljana")
@@ -62,7 +63,7 @@ def test_says_in_slovenian_what_where_since_when_how_much_and_why() -> None:
         "     Doslej: 2.400 l/h · 512 m³ · 615 €",
         "     Zakaj: nočni pretok je 5,1 m³/h, prej 2,7 m³/h",
     ]
-    assert "  Skupaj: 512 m³ · 615 €" in lines
+    assert "Skupaj: 512 m³ · 615 €" in lines
     assert "  Najmanjši nočni pretok  Mlinsko 5,10 · Stari trg 0,55 m³/h (28. 2. 2026)" in lines
     assert "  Popolnost               Vodomeri ni podatkov (28. 2. 2026)" in lines
     assert "  Vodomeri  80.640 vrstic" in lines
@@ -75,13 +76,49 @@ def test_says_the_same_in_english() -> None:
     assert "Morning report, Ptuj · Sunday, 1 Mar 2026 at 06:30" in written
 
 
+def test_what_was_first_seen_since_yesterdays_list_is_new_however_old_it_is() -> None:
+    fresh = replace(LEAK, found_at=AT - timedelta(hours=5))
+    ended = replace(HYDRANT, found_at=AT - timedelta(days=3), until=AT - timedelta(hours=2))
+    known = replace(LAMP, found_at=AT - timedelta(days=2))
+    muted = replace(LAMP, alarm_id="m", muted="obnova ulice")
+    effect = replace(LEAK, alarm_id="x", cause="e5f6")
+    grouped = replace(MORNING, findings=[muted, effect, ended, known, fresh])
+    assert [grouped.group(finding) for finding in grouped.ordered] == ["new", "lasting", "over", "quiet", "quiet"]
+    lines = text(grouped).splitlines()
+    heads = ["Novo (1)", "Traja že od prej (1)", "Končano od včeraj (1)", "Pojasnjeno ali utišano (2)"]
+    assert [line for line in lines if line in heads] == heads
+    assert "     Utišano: obnova ulice" in lines
+    assert "     Vzrok je alarm e5f6" in lines
+    assert grouped.summary == "novo: 1, traja že od prej: 1, končano od včeraj: 1"
+    assert grouped.total == "512 m³ · 616 €"  # the effect is not counted beside its cause
+
+
 def test_what_goes_on_comes_before_what_is_over_however_bad_that_was() -> None:
     over = replace(HYDRANT, severity="critical", eur=9999.0)
-    assert [finding.kind for finding in replace(MORNING, findings=[over, LAMP, LEAK]).ordered] == [
-        "district_leak",
-        "lamp_day",
-        "hydrant_open",
-    ]
+    kinds = [finding.kind for finding in replace(MORNING, findings=[over, LAMP, LEAK]).ordered]
+    assert kinds == ["district_leak", "lamp_day", "hydrant_open"]
+
+
+def test_an_alarm_that_nobody_confirms_says_so_and_what_to_do() -> None:
+    old = replace(LEAK, unconfirmed_at=AT - timedelta(days=3))
+    assert "Detektor tega od 26. 2. 2026 ob 6.30 ne potrjuje več" in text(replace(MORNING, findings=[old]))
+    assert "drava alarms close a1b2" in page(replace(MORNING, findings=[old]))
+
+
+def test_silent_devices_are_counted_and_named_and_coverage_is_said() -> None:
+    silent = Silent("Vodomeri", [f"Lipova {n}" for n in range(11)])
+    whole = replace(MORNING, silent=[silent], coverage=[Figure("Popolnost", "Vodomeri", 97.31, "%", "28. 2. 2026")])
+    assert "  Vodomeri  11: Lipova 0, Lipova 1" in text(whole)
+    assert "in še 3" in text(whole)
+    assert "  Vodomeri  97,3 % (28. 2. 2026)" in text(whole)
+    assert "Lipova 10" in page(whole)
+    assert "Naprave, ki molčijo (0)\n  nobena" in text(MORNING)
+
+
+def test_of_a_household_no_amount_is_said_where_the_list_leaves_the_house() -> None:
+    private = replace(MORNING, findings=[replace(LEAK, private=True, why="")])
+    assert not any(part in text(private) + page(private) for part in ("512", "2.400", "615"))
+    assert "podatki o porabi niso v sporočilu" in text(private)
 
 
 def test_the_worst_comes_first_and_what_is_over_says_how_long_it_lasted() -> None:
@@ -156,6 +193,18 @@ def test_numbers_have_the_separators_of_the_language(value: float, sl: str, en: 
 )
 def test_days_are_declined(days: int, sl: str) -> None:
     assert words.span(timedelta(days=days), "sl") == sl
+
+
+@pytest.mark.parametrize(
+    ("value", "sl", "en"),
+    [
+        (1, "vozilo", "vehicle"), (2, "vozili", "vehicles"), (3, "vozila", "vehicles"), (4, "vozila", "vehicles"),
+        (5, "vozil", "vehicles"), (0, "vozil", "vehicles"), (21, "vozil", "vehicles"), (101, "vozilo", "vehicles"),
+        (102, "vozili", "vehicles"), (2.5, "vozila", "vehicles"),
+    ],
+)  # fmt: skip
+def test_what_is_counted_agrees_with_its_number(value: float, sl: str, en: str) -> None:
+    assert (words.unit("{vehicle}", "sl", value), words.unit("{vehicle}", "en", value)) == (sl, en)
 
 
 def test_units_are_written_as_people_write_them() -> None:
