@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.indicators.world import ROOT, empty, put
+from tests.lake.dirt import dirty_series
 from tests.lake.meterwise import HOUR, Meter, days, midnight, steps
 
 PAGE = (ROOT / "docs" / "consumption.md").read_text("utf-8")
@@ -103,38 +104,11 @@ def test_the_page_lists_which_readings_were_left_out(world):
     assert [int(row[2]) for row in world.execute(f"{query} ORDER BY observed_at").fetchall()] == [99999, 0, 0]
 
 
-SECONDS = st.one_of(st.sampled_from([3600] * 6 + [1, 60, 900, 7200, 86_400]), st.integers(1, 40 * 86_400))
-RISE = st.one_of(st.integers(0, 500), st.integers(0, 100_000), st.just(0))
-MOVE = st.one_of(
-    st.tuples(st.just("rise"), RISE),
-    st.tuples(st.just("rise"), RISE),
-    st.tuples(st.just("rise"), RISE),
-    st.tuples(st.just("fall"), st.integers(1, 60)),  # backflow, or a little more
-    st.tuples(st.just("to"), st.one_of(st.just(0), st.integers(0, 10**8))),  # a spike, a glitch, a reset
-    st.tuples(st.just("stale"), st.integers(1, 5)),  # an old value again
-)
-
-
-@st.composite
-def dirty_series(draw, full):
-    at, true, found = START, draw(st.integers(0, 99_999_000)), []
-    for seconds, (kind, size) in draw(st.lists(st.tuples(SECONDS, MOVE), min_size=2, max_size=40)):
-        at += seconds * 1_000_000 + draw(st.sampled_from([0, 0, 1]))
-        true = true + size if kind == "rise" else max(true - size, 0) if kind == "fall" else true
-        said = true % full if full else true
-        if kind == "to":
-            said = size
-        elif kind == "stale" and len(found) >= size:
-            said = int(found[-size][1] * 1000)
-        found.append((at, said * MICRO * 1000))
-    return found
-
-
 @settings(max_examples=25, deadline=None)
 @given(data=st.data(), width=st.sampled_from([0, 1, 5]))
 def test_generated_dirt_is_booked_as_the_page_says(world, data, width):
     full = 10**width * 1000 if width else 0
-    readings = {f"m{n}": data.draw(dirty_series(full)) for n in range(6)}
+    readings = {f"m{n}": data.draw(dirty_series(START, full)) for n in range(6)}
     fill(world, readings, f'{{"register_width": {width}}}' if width else "{}")
     agrees(world, readings, Meter(full=Decimal(10) ** width if width else None))
 
