@@ -26,7 +26,8 @@ Then, as root:
   touch /etc/mosquitto/drava.passwd && chown root:mosquitto /etc/mosquitto/drava.* && chmod 0640 /etc/mosquitto/drava.*
   mosquitto_passwd -b /etc/mosquitto/drava.passwd drava-{name} "$(cat /var/lib/drava/{name}/secrets/mqtt-password)"
   systemctl restart mosquitto
-  systemctl enable --now drava-ingest@{name}.service drava-{{indicators,export,backup,maintain}}@{name}.timer
+  systemctl enable --now drava-{{ingest,alarms}}@{name}.service
+  systemctl enable --now drava-{{detectors,indicators,morning,export,backup,maintain}}@{name}.timer
   runuser -u drava -- {program} --home /var/lib/drava/{name} doctor --broker-conf /etc/mosquitto/conf.d/drava.conf
 """
 

@@ -44,8 +44,8 @@ def commands(name):
 
 
 def test_what_is_shipped():
-    names = {"indicators", "export", "backup", "maintain"}
-    assert set(UNITS) == {"drava-ingest@.service"} | {
+    names = {"detectors", "indicators", "morning", "export", "backup", "maintain"}
+    assert set(UNITS) == {"drava-ingest@.service", "drava-alarms@.service"} | {
         f"drava-{n}@.{kind}" for n in names for kind in ("service", "timer")
     }
 
@@ -83,7 +83,7 @@ def test_a_service_is_hardened(name):
     assert {key: service[key] for key in HARDENING} == HARDENING
     assert "MemoryMax" in service
     assert service.get("ReadWritePaths", "") in {"", "/var/backups/drava/%i"}
-    if name == "drava-ingest@.service":
+    if name in {"drava-ingest@.service", "drava-alarms@.service"}:
         assert service["Restart"] == "on-failure"
     else:
         assert service["PrivateNetwork"] == "yes"
@@ -142,7 +142,7 @@ def test_everything_is_written_below_the_root_with_this_program(tmp_path):
     unit = (tmp_path / "etc/systemd/system/drava-ingest@.service").read_text("utf-8")
     assert f"ExecStart={program} ingest" in unit
     assert f"{program} init /var/lib/drava/ptuj --municipality ptuj" in said
-    assert "drava-{indicators,export,backup,maintain}@ptuj.timer" in said
+    assert "drava-{detectors,indicators,morning,export,backup,maintain}@ptuj.timer" in said
 
 
 def test_what_is_there_and_differs_is_left_unless_asked_and_rights_are_added(tmp_path):
