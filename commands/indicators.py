@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands import kpi
+from commands import kpi, report
 from commands.context import Context, Json, context, show_json, show_rows
 from indicators.compute import bring_up_to_date
 from indicators.header import Cadence, Example, Kind, Pack, chosen, packs
@@ -30,6 +30,7 @@ def add(app: typer.Typer) -> None:
     indicators.command("run")(run)
     indicators.command("explain")(explain)
     kpi.attach(indicators)
+    report.attach(indicators)
     app.add_typer(indicators, name="indicators")
 
 

@@ -1,4 +1,4 @@
-"""`drava indicators enter`, `kpis` on a real home: entered once, corrected, taken back, and nothing is lost."""
+"""`drava indicators enter`, `kpis`, `report` on a real home: entered once, corrected, taken back, and nothing is lost."""
 
 import json
 from datetime import UTC, datetime
@@ -104,3 +104,19 @@ def test_what_is_wrong_is_refused_and_changes_nothing(town, words):
     with pytest.raises(DravaError):
         town("indicators", "enter", *words)
     assert json.loads(town("indicators", "enter", "P27", "--json")) == []
+
+
+@pytest.mark.parametrize(("form", "begins"), [("html", "<!doctype html>"), ("md", "# Report"), ("csv", "section,id")])
+def test_a_report_is_written_to_a_file(town, form, begins):
+    enter(town, "P27", "64", source="<b>evidenca</b>")
+    file = town.path.parent / f"report.{form}"
+    town("indicators", "report", "--period", "2026-10", "--format", form, "--out", str(file))
+    text = file.read_text("utf-8")
+    assert text.startswith(begins)
+    assert "P27" in text
+    assert form != "html" or "&lt;b&gt;evidenca" in text
+
+
+def test_a_report_that_cannot_be_written_is_one_line(town):
+    with pytest.raises(DravaError, match="cannot be written"):
+        town("indicators", "report", "--period", "2026-10", "--out", str(town.path / "no" / "folder" / "r.html"))
