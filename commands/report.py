@@ -12,8 +12,9 @@ from catalog import pins
 from commands.context import Context, context
 from commands.registering import who
 from indicators.kpis import of_town
-from indicators.report import Period, Report, gather
+from indicators.report import Report, gather
 from indicators.report_html import page
+from indicators.report_lines import Period
 from indicators.report_text import markdown, table
 from lake.query import open_found
 from lake.snapshot import find

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from indicators import words
 from indicators.quantities import quantity, share
-from indicators.report import WELL_COVERED, Line, Report, Table
+from indicators.report import Report
+from indicators.report_lines import WELL_COVERED, Line, Table
 from indicators.report_words import THIN, Words
 from indicators.sheet import Row, Status
 

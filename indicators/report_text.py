@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from devices.template import harmless
 from indicators import words
 from indicators.quantities import share
-from indicators.report import WELL_COVERED, Report
+from indicators.report import Report
+from indicators.report_lines import WELL_COVERED
 from indicators.report_words import THIN, Words
 
 COLUMNS = (

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from indicators.quantities import day, quantity, share
-from indicators.report import Gap, Line, Report, Table
+from indicators.report import Gap, Report
+from indicators.report_lines import Line, Table
 from indicators.sheet import WORDS, Row
 from schemas.settings import Lang
 from schemas.vocabulary import families

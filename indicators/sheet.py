@@ -135,9 +135,12 @@ def _grouped(connection: Cursor, query: str, until: date, more: Sequence[str]) -
     return found
 
 
-def rows(connection: Cursor, query: str, parameters: Sequence[object] = ()) -> Iterator[dict[str, Any]]:
+Parameters = Sequence[object] | Mapping[str, object]
+
+
+def rows(connection: Cursor, query: str, parameters: Parameters = ()) -> Iterator[dict[str, Any]]:
     """The rows of a question as dicts."""
-    done = connection.execute(query, list(parameters))
+    done = connection.execute(query, parameters)
     names = [column[0] for column in done.description]
     for row in done.fetchall():
         yield dict(zip(names, row, strict=True))

@@ -12,8 +12,9 @@ import pytest
 
 from indicators.kpis import strategies
 from indicators.quantities import quantity, share
-from indicators.report import Period, gather
+from indicators.report import gather
 from indicators.report_html import page, sparkline
+from indicators.report_lines import Period
 from indicators.report_text import COLUMNS, markdown, table
 from schemas.errors import DravaError
 from tests.indicators.world import empty, put
