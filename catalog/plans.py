@@ -1,11 +1,11 @@
 """Plans, positions and snapshots: what the lake's commit writes down, in transactions of its own."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from catalog import marks
@@ -221,10 +221,12 @@ def value(store: Store, key: str) -> str | None:
         return db.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
 
 
-def thin_snapshots(store: Store, *, drop_before: int, thin_before: int) -> list[tuple[int, int]]:
+def thin_snapshots(
+    store: Store, *, drop_before: int, thin_before: int, pinned: Collection[int] = ()
+) -> list[tuple[int, int]]:
     """Forget snapshots older than `drop_before`, and of those before `thin_before` all but the last of each hour.
 
-    Times in µs. The newest snapshot always stays. Returns (id, created_at) of those that went.
+    Times in µs. The newest snapshot and those `pinned` stay. Returns (id, created_at) of those that went.
     """
     hour = 3_600_000_000
     with store.begin() as db:
@@ -233,7 +235,11 @@ def thin_snapshots(store: Store, *, drop_before: int, thin_before: int) -> list[
         gone = [
             (row.id, row.created_at)
             for row in rows[:-1]
-            if row.created_at < drop_before or (row.created_at < thin_before and last[row.created_at // hour] != row.id)
+            if row.id not in pinned
+            and (
+                row.created_at < drop_before
+                or (row.created_at < thin_before and last[row.created_at // hour] != row.id)
+            )
         ]
         for number, _ in gone:
             db.execute(delete(snapshots).where(snapshots.c.id == number))
@@ -251,10 +257,12 @@ def buried(store: Store, before: int | None) -> list[tuple[str, str]]:
         return [(row.table_name, row.path) for row in found]
 
 
-def forget_buried(store: Store, before: int) -> None:
-    """Strike from the list what was deleted."""
-    with store.begin() as db:
-        db.execute(delete(buried_files).where(buried_files.c.at < before))
+def forget_buried(store: Store, gone: Sequence[tuple[str, str]]) -> None:
+    """Strike from the list (table, path) of what was deleted."""
+    here = (buried_files.c.table_name == bindparam("table")) & (buried_files.c.path == bindparam("file"))
+    if gone:
+        with store.begin() as db:
+            db.execute(delete(buried_files).where(here), [{"table": table, "file": path} for table, path in gone])
 
 
 def links(store: Store) -> dict[tuple[str, int], str]:

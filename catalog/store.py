@@ -127,6 +127,24 @@ snapshots = Table(
     sqlite_autoincrement=True,
 )
 
+pins = Table(  # snapshots that stay however old they become
+    "pins",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("snapshot_id", BigInteger, nullable=False),
+    Column("why", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+held = Table(  # what pinned snapshots consist of, once the logs of their tables may go
+    "held",
+    metadata,
+    Column("snapshot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),  # JSON, as readers see it
+)
+
 dirty = Table(  # what changed, of whom and for which local days, until every indicator has seen it
     "dirty",
     metadata,

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from catalog.datasets import dataset, permit, record
+from commands import pinning
 from commands.context import PROBLEM, Context, Json, context, show_json, show_rows
 from lake.commit import Lake
 from lake.describe import holdings
@@ -42,6 +43,7 @@ def add(app: typer.Typer) -> None:
     lake = typer.Typer(no_args_is_help=True, help="The lake: its tables and files.")
     lake.command("info")(info)
     lake.command("maintain")(maintain)
+    pinning.mount(lake)
     app.add_typer(lake, name="lake")
 
 

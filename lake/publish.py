@@ -53,7 +53,7 @@ class Publisher:
             self._small = self._write_small()
             self._small_version = version
         body = self._body(snapshot)
-        current = self._synced(self.home.published / "current.json", body)
+        current = write_synced(self.home.published / "current.json", body)
         if snapshot:  # the same file under a second name: one wait for the disk
             kept = self.home.published / "snapshots" / snapshot_file(snapshot)
             second = _fresh(kept)
@@ -89,20 +89,20 @@ class Publisher:
         file = f"{name}-{hashlib.sha256(body).hexdigest()[:16]}.parquet"
         path = self.home.published / "small" / file
         if not path.exists():
-            self._synced(path, body).replace(path)
+            write_synced(path, body).replace(path)
         return file
 
-    @staticmethod
-    def _synced(path: Path, body: bytes) -> Path:
-        """Write what shall become `path` beside it, and sync it."""
-        fresh = _fresh(path)
-        fresh.unlink(missing_ok=True)  # after a crash a snapshot may have it as its second name: never written into
-        with fresh.open("xb") as file:
-            os.fchmod(file.fileno(), 0o640)
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        return fresh
+
+def write_synced(path: Path, body: bytes) -> Path:
+    """Write what shall become `path` beside it, and sync it."""
+    fresh = _fresh(path)
+    fresh.unlink(missing_ok=True)  # after a crash a snapshot may have it as its second name: never written into
+    with fresh.open("xb") as file:
+        os.fchmod(file.fileno(), 0o640)
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    return fresh
 
 
 def _fresh(path: Path) -> Path:

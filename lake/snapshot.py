@@ -31,6 +31,7 @@ class Snapshot:
     )  # family -> UTC days with several rows a reading
     small: Mapping[str, str] = field(default_factory=dict)  # catalogue table -> file in published/small
     oldest_instead: bool = False  # what was asked for is older than anything kept
+    files: Mapping[str, list[list[Any]]] | None = None  # of a pinned one, whose logs are gone: the fields of StoredFile
 
 
 def find(home: Path, at: str | None = None) -> Snapshot:
@@ -43,7 +44,7 @@ def find(home: Path, at: str | None = None) -> Snapshot:
     try:
         if at is None:
             newest = published / "current.json"
-            return _read(newest) if newest.exists() else _empty(home)
+            return read(newest) if newest.exists() else _empty(home)
         kept = sorted((_stamp(file), file) for file in (published / "snapshots").glob("*-*.json"))
         return _chosen(kept, at)
     except PermissionError:
@@ -68,8 +69,8 @@ def _chosen(kept: list[tuple[tuple[int, int], Path]], at: str) -> Snapshot:
         raise DravaError(f"there is no snapshot {at}", "drava lake info shows the newest")
     before = [file for stamp, file in kept if stamp[place] <= wanted]
     if before:
-        return _read(before[-1])
-    return replace(_read(kept[0][1]), oldest_instead=True)
+        return read(before[-1])
+    return replace(read(kept[0][1]), oldest_instead=True)
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -88,7 +89,8 @@ def _microseconds(text: str) -> int:
     return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
 
 
-def _read(file: Path) -> Snapshot:
+def read(file: Path) -> Snapshot:
+    """The snapshot that a file of `published/` describes."""
     body: dict[str, Any] = json.loads(file.read_bytes())
     return Snapshot(
         id=body["id"],
@@ -98,6 +100,7 @@ def _read(file: Path) -> Snapshot:
         tables=body["tables"],
         revised={family: frozenset(days) for family, days in body["revised"].items()},
         small=body["small"],
+        files=body.get("files"),
     )
 
 
@@ -118,6 +121,8 @@ def files_of(home: Path, snapshot: Snapshot, table: str) -> list[StoredFile]:
     if version is None:
         return []
     folder = home.resolve() / "lake" / table
+    if snapshot.files is not None:
+        return [StoredFile(f"{folder}/{path}", *rest) for path, *rest in snapshot.files.get(table, [])]
     try:
         found = DeltaTable(folder, version=version).get_add_actions(flatten=True)
         actions = pa.RecordBatchReader.from_stream(found).read_all()  # pa.table would load pandas to look at it

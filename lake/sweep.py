@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from catalog import plans
+from catalog import pins, plans
 from catalog.plans import Applied, Snapshot
 from lake import log
 from lake.commit import Lake
 from lake.files import sync_folder
+from lake.held_snapshots import hold_old, names_of
 from lake.publish import snapshot_file
 from schemas.clock import micros
 from schemas.steps import reached
 
 KEEP_SNAPSHOTS = timedelta(days=14)
 KEEP_EVERY_SNAPSHOT = timedelta(days=1)  # older ones are thinned to one an hour
-STEPS = ("thinned", "unpublished", "begins_noted", "entry_dropped")
+STEPS = ("thinned", "held", "unpublished", "begins_noted", "entry_dropped")
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,16 @@ def sweep(lake: Lake, keep: timedelta = KEEP_SNAPSHOTS) -> Swept:
             lake.store,
             drop_before=micros(now - keep),
             thin_before=micros(now - KEEP_EVERY_SNAPSHOT),
+            pinned=pins.pinned(lake.store),
         )
         reached("thinned")
         kept = plans.snapshots_kept(lake.store)
+        held = hold_old(lake, kept, micros(now - keep))
+        reached("held")
         _unpublish(lake.home.published / "snapshots", kept)
         reached("unpublished")
-        entries = _shorten_logs(lake, kept)
-        files, size = _delete_files(lake, micros(now - keep))
+        entries = _shorten_logs(lake, [snapshot for snapshot in kept if snapshot.id not in held])
+        files, size = _delete_files(lake, micros(now - keep), names_of(held))
         return Swept(raw_days, len(gone), entries, files, size)
 
 
@@ -84,16 +88,17 @@ def _expire_raw(lake: Lake) -> int:
     return len(old)
 
 
-def _delete_files(lake: Lake, before: int) -> tuple[int, int]:
+def _delete_files(lake: Lake, before: int, held: frozenset[tuple[str, str]]) -> tuple[int, int]:
     """Delete files whose removal is older than every kept snapshot, and those that no plan ever named."""
-    found = [lake.home.lake / name / path for name, path in plans.buried(lake.store, before)]
+    gone = [place for place in plans.buried(lake.store, before) if place not in held]
+    found = [lake.home.lake / name / path for name, path in gone]
     found += [path for name in lake.tables for path in _orphans(lake, name, before)]
     size = 0
     for path in found:
         if path.is_file():
             size += path.stat().st_size
             path.unlink()
-    plans.forget_buried(lake.store, before)
+    plans.forget_buried(lake.store, gone)
     return len(found), size
 
 
