@@ -114,6 +114,13 @@ def test_every_kpi_names_what_is_there():
     assert all(one.area in strategy.areas for strategy in strategies().values() for one in strategy.kpis)
 
 
+def test_the_page_on_kpis_explains_every_register_and_counts_them_right():
+    text = (ROOT / "docs" / "kpis.md").read_text("utf-8")
+    assert [name for name in registers() if f"| `{name}` |" not in text] == []
+    assert all(f"({len(strategy.kpis)} rows)" in text for strategy in strategies().values())
+    assert all(f"`{indicator}`" in text for indicator in packs("indicator") if indicator.startswith("kpi."))
+
+
 def test_no_iso_number_is_said_to_be_verified_and_each_names_kpis_that_are_there():
     assert references()
     assert not any(one.verified for one in references())

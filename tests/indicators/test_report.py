@@ -194,6 +194,24 @@ def test_markdown_cells_stay_cells():
     assert "\u202e" not in text + page(report(world(stored("water.balance", "east", "2026-10-01", 1.0))), ZONE)
 
 
+def luminance(colour):
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_every_text_has_the_contrast_that_wcag_asks_for():
+    themes = re.findall(r":root \{(.*?)\}", page(report(world()), ZONE), re.DOTALL)
+    assert len(themes) == 3
+    for theme in themes:
+        found = re.findall(r"--(\w+): #(\w+)", theme)
+        colours = {name: "#" + (code if len(code) == 6 else "".join(c * 2 for c in code)) for name, code in found}
+        for text in ("ink", "dim", "blue", "bad", "good"):
+            for ground in ("paper", "soft"):
+                light, dark = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
+                assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
 # Words.
 @pytest.mark.parametrize(
     ("value", "unit", "lang", "text"),
