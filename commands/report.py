@@ -20,6 +20,7 @@ from lake.query import open_found
 from lake.snapshot import find
 from schemas.errors import DravaError
 from schemas.settings import Lang
+from schemas.vocabulary import families
 
 Format = Literal["html", "md", "csv"]
 _WRITERS: dict[Format, Callable[[Report, ZoneInfo], str]] = {
@@ -27,6 +28,8 @@ _WRITERS: dict[Format, Callable[[Report, ZoneInfo], str]] = {
     "md": markdown,
     "csv": lambda report, _: table(report),
 }
+
+_TABLES = ("indicator_values", "entered_values", "things", "areas", "devices", *families())
 
 
 def attach(indicators: typer.Typer) -> None:
@@ -52,7 +55,7 @@ def report(
     snapshot = find(run.home.path)
     if out is not None and keep and snapshot.id:
         _pin(run, snapshot.id, f"report {period}: {out.name}")
-    with open_found(run.home.path, snapshot, settings=settings, limited=False) as connection:
+    with open_found(run.home.path, snapshot, settings=settings, tables=_TABLES, limited=False) as connection:
         found = gather(
             connection,
             municipality=settings.title or settings.municipality,
