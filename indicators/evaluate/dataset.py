@@ -102,6 +102,7 @@ class Seed(Strict):
     quantum: float = 0  # running totals stay multiples of it (a register's last digit)
     apart_h: float = 0  # several faults an asset, at least so far apart; 0: one
     active: bool = False  # begins only at a step where the column is above zero
+    in_use: float = 0  # and where it was on at least this share of the 28 days before
 
 
 class Detector(Strict):

@@ -2,6 +2,7 @@
 
 import resource
 from collections.abc import Sequence
+from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 
@@ -27,7 +28,6 @@ from indicators.evaluate.score import (
 )
 from indicators.evaluate.seeds import seeded
 from indicators.evaluate.series import assets, series
-from indicators.evaluate.sql import run_sql
 from indicators.evaluate.steps import by_step
 from indicators.method import FOUND, method
 from schemas.errors import DravaError
@@ -49,10 +49,12 @@ def evaluate(dataset: Dataset, only: Sequence[str] = ()) -> list[Result]:
 def found_by(dataset: Dataset, detector: Detector, rows: pl.DataFrame) -> pl.DataFrame:
     """What a detector finds in the series: its method over all of them, or its SQL at one moment after the other."""
     pack = pack_of(detector.name)
-    if pack is not None and pack.method is None:
+    if pack is not None and pack.method is None and find_spec(f"indicators.methods.{detector.name}") is None:
+        from indicators.evaluate.sql import run_sql  # noqa: PLC0415 - methods need no database
+
         return run_sql(dataset, detector, pack, rows)
     known = assets(dataset, rows["asset"].unique(maintain_order=True).to_list())
-    find = method(pack.method if pack is not None else detector.name)
+    find = method((pack.method if pack is not None else None) or detector.name)
     return find(rows, known).match_to_schema(FOUND)
 
 

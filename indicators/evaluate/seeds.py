@@ -53,14 +53,29 @@ def _one(seed: Seed, rows: pl.DataFrame, chance: Random) -> tuple[pl.DataFrame, 
 
 
 def _start(seed: Seed, rows: pl.DataFrame, earliest: datetime, chance: Random) -> datetime | None:
-    """A moment to begin: any row in the time that is left; with `apart_h` one within that time from `earliest`."""
+    """A moment to begin: within any step of the time that is left; with `apart_h` not later than so long after."""
     latest = rows["at"][-1] - timedelta(hours=seed.before_end_h)
     if seed.apart_h:
         latest = min(latest, earliest + timedelta(hours=seed.apart_h))
-    there = rows.filter(pl.col("at").is_between(earliest, latest))
+    before = rows.with_columns(before=pl.col("at").shift(1))
+    there = before.filter(pl.col("before").is_between(earliest, latest))
     if seed.active:
         there = there.filter(pl.col(seed.column) > 0)
-    return there["at"][int(chance.integers(there.height))] if there.height else None
+    if seed.in_use:
+        used = _used(seed, rows).filter(pl.col("used") >= seed.in_use * 28)
+        there = there.filter(pl.col("at").dt.date().is_in(used["at"].to_list()))
+    if there.is_empty():
+        return None
+    one = there.row(int(chance.integers(there.height)), named=True)
+    began: datetime = one["before"] + (one["at"] - one["before"]) * chance.random()
+    return began
+
+
+def _used(seed: Seed, rows: pl.DataFrame) -> pl.DataFrame:
+    """Of each day (`at`), on how many of the 28 days before the column was above zero."""
+    daily = rows.group_by(pl.col("at").dt.date()).agg(used=(pl.col(seed.column) > 0).any().cast(pl.Int64)).sort("at")
+    whole = daily.upsample("at", every="1d").with_columns(pl.col("used").fill_null(0))
+    return whole.with_columns(used=pl.col("used").rolling_sum(28, min_samples=1).shift(1).fill_null(0))
 
 
 def _drawn(given: tuple[float, float], chance: Random) -> float:

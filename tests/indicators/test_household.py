@@ -1,0 +1,152 @@
+"""The detectors of household meters: causal, alike on one meter and on many, and right on what real meters do."""
+
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+
+import numpy as np
+import polars as pl
+import pytest
+
+from indicators.evaluate.dataset import chosen, shipped
+from indicators.evaluate.score import edges, match, windows
+from indicators.evaluate.seeds import seeded
+from indicators.evaluate.series import series
+from indicators.methods import backflow, bypass, household_leak, stopped_meter, under_registration
+from indicators.methods.household import days, steps, windowed
+from tests.indicators.causal import is_causal
+from tests.indicators.world import ROOT
+
+DATA = ROOT.parent / "shared" / "data"
+REAL = pytest.mark.skipif(not (DATA / "daiad_smart_meters").is_dir(), reason="DAIAD is not beside this checkout")
+FAULTS = ("daiad_leak", "daiad_stopped", "daiad_under_registration", "daiad_bypass", "daiad_backflow")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def meters():
+    """Six real meters with one fault each, by dataset."""
+    made = {}
+    for name in FAULTS:
+        dataset = chosen([name], DATA)[0]
+        asset = dataset.asset[0].model_copy(update={"only": tuple(str(n) for n in range(40, 46))})
+        dataset = dataset.model_copy(update={"asset": (asset,), "seeds": (7,)})
+        made[name] = (dataset, *seeded(dataset, series(dataset)))
+    return made
+
+
+def method_of(dataset):
+    return import_module(f"indicators.methods.{dataset.detector[0].name}").find
+
+
+@REAL
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_method_does_not_look_ahead(meters, name):
+    dataset, rows, _ = meters[name]
+    rows = rows.filter(pl.col("at") < datetime(2016, 11, 10, tzinfo=UTC))
+    cuts = [
+        datetime(2016, 7, 3, 11, 20, tzinfo=UTC),
+        datetime(2016, 11, 20, tzinfo=UTC),
+        datetime(2017, 1, 29, tzinfo=UTC),
+    ]
+    assert is_causal(method_of(dataset), rows, {}, cuts) > 0
+
+
+@REAL
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_meter_alone_is_judged_as_among_others(meters, name):
+    dataset, rows, _ = meters[name]
+    find, one = method_of(dataset), "41#7"
+    rows = rows.filter(pl.col("at") < datetime(2016, 8, 1, tzinfo=UTC))
+    together = find(rows, {}).filter(pl.col("asset") == one)
+    assert find(rows.filter(pl.col("asset") == one), {}).rows() == together.rows()
+
+
+@REAL
+@pytest.mark.parametrize(("name", "least"), [("daiad_leak", 5), ("daiad_stopped", 5), ("daiad_backflow", 5)])
+def test_most_faults_are_found(meters, name, least):
+    dataset, rows, true = meters[name]
+    alarms = edges(method_of(dataset)(rows, {}), 24)
+    held = windows(dataset, true, (), rows["at"].max().timestamp())
+    found = match(alarms["asset"].to_list(), alarms["at"].dt.epoch("us").to_numpy() / 1e6, held)
+    assert len(found) >= least
+
+
+@REAL
+def test_the_203_steps_down_of_real_meters_are_told_apart_and_none_is_a_backflow():
+    dataset = chosen(["daiad"], DATA)[0]
+    rows = series(dataset)
+    table = steps(rows)
+    told, counts = np.unique(backflow.kinds(table.litres, table.hours), return_counts=True)
+    assert dict(zip(told.tolist(), counts.tolist(), strict=True)) == {
+        "rise": table.litres.size - 203,
+        "crossed": 47,
+        "glitch": 6,
+        "swing": 150,
+    }
+    assert backflow.find(rows, {}).is_empty()
+
+
+def house(hours, draw, asset="house"):
+    """A series of one connection: litres of each hour by a function of its number."""
+    ends = [START + timedelta(hours=n + 1) for n in range(hours)]
+    return pl.DataFrame(
+        {
+            "asset": [asset] * hours,
+            "at": ends,
+            "local": [end.replace(tzinfo=None) for end in ends],
+            "rise_m3": [draw(n) / 1000 for n in range(hours)],
+            "hours": [1.0] * hours,
+        },
+        {
+            "asset": pl.String,
+            "at": pl.Datetime("us", "UTC"),
+            "local": pl.Datetime("us"),
+            "rise_m3": float,
+            "hours": float,
+        },
+    )
+
+
+def usual(n):
+    return 12 + n % 7 if 7 <= n % 24 <= 20 else 0
+
+
+def test_a_leak_is_found_within_a_night_and_ends_a_week_after_it():
+    began, ended = 30 * 24 + 15, 36 * 24
+    found = household_leak.find(house(60 * 24, lambda n: usual(n) + (15 if began <= n < ended else 0)), {})
+    assert found.height == 1
+    row = found.row(0, named=True)
+    assert row["since"] == START + timedelta(hours=30 * 24 + 7)  # the day's use ran into it
+    assert timedelta(0) < row["at"] - (START + timedelta(hours=began)) < timedelta(hours=14)
+    assert row["until"] - (START + timedelta(hours=ended)) < timedelta(hours=24)
+    assert 12 <= row["litres_per_hour"] <= 15
+
+
+def test_no_method_finds_anything_in_a_house_that_lives_as_ever():
+    rows = house(150 * 24, usual)
+    for method in (household_leak, stopped_meter, under_registration, bypass, backflow):
+        assert method.find(rows, {}).is_empty()
+
+
+def test_an_empty_series_has_nothing():
+    for method in (household_leak, stopped_meter, under_registration, bypass, backflow):
+        assert method.find(house(0, usual), {}).is_empty()
+        assert method.find(house(1, usual), {}).is_empty()
+
+
+def test_a_day_has_the_steps_whose_middle_lies_in_it_and_is_known_when_the_next_begins():
+    table = days(house(60, lambda _: 1))
+    assert table.litres.tolist() == [[24, 24, 12]]
+    assert table.seen.tolist() == [[24, 24, 12]]
+    assert table.known[0, :2].tolist() == [(START + timedelta(hours=25 + 24 * n)).timestamp() for n in range(2)]
+    assert np.isnan(table.known[0, 2])
+
+
+def test_windows_are_sums_of_the_days_before():
+    assert windowed(np.array([[1.0, 2, 3, 4]]), 2)[0, 1:].tolist() == [3, 5, 7]
+    assert windowed(np.array([[1.0, 2, 3, 4]]), 2, 1)[0, 2:].tolist() == [3, 5]
+
+
+def test_every_dataset_that_is_shipped_can_be_read():
+    assert {"daiad", *FAULTS} <= set(shipped())
+    assert all(dataset.detector for dataset in chosen(None, DATA))
