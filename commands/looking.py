@@ -12,13 +12,15 @@ from catalog.mutes import windows
 from catalog.store import Store
 from indicators.alarms import Look, settle
 from indicators.detect import FINDINGS, run_detectors
+from indicators.header import Pack
 from indicators.notify import Herald
-from indicators.places import Places
+from indicators.places import TABLES, Places
 from indicators.thresholds import detectors
 from lake.query import clear_errors, open_found
 from lake.snapshot import Snapshot
 from schemas.errors import DravaError
 from schemas.settings import Home
+from schemas.vocabulary import families
 
 # What a fault of one detector, in SQL or in its method, may raise: the others are to look all the same.
 FAULTS = (DravaError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, PolarsError)
@@ -57,7 +59,8 @@ def _findings(
     home: Home, snapshot: Snapshot, as_of: datetime, ids: list[str]
 ) -> tuple[pa.Table, Places, dict[str, str]]:
     """What the detectors find. One that cannot look keeps no other from looking."""
-    with open_found(home.path, snapshot, settings=home.settings, limited=False) as connection:
+    packs = detectors(home.settings, ids) if ids else []
+    with open_found(home.path, snapshot, settings=home.settings, tables=_read(packs), limited=False) as connection:
         places = Places.read(connection)
 
         def found(wanted: list[str]) -> pa.Table:
@@ -76,3 +79,9 @@ def _findings(
             except FAULTS as error:
                 failed[one] = f"{type(error).__name__}: {error}"
         return pa.concat_tables(tables), places, failed
+
+
+def _read(packs: Sequence[Pack]) -> set[str]:
+    """The tables of the snapshot that these detectors read: others are not even opened."""
+    named = {name for pack in packs for name in pack.reads}
+    return named | set(TABLES) | (set(families()) if "heard" in named else set())

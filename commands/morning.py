@@ -19,9 +19,10 @@ from indicators.morning_page import page
 from indicators.morning_text import text
 from indicators.notify import Herald
 from indicators.notify_text import one_line
-from indicators.places import Places
+from indicators.places import TABLES, Places
 from indicators.telling import what, why
 from indicators.thresholds import detectors
+from indicators.words import MONTHS
 from lake.query import open_snapshot
 from schemas.alerts import Recipient
 from schemas.settings import Home, Lang
@@ -30,6 +31,9 @@ from schemas.vocabulary import families
 DAYS = 1  # alarms that ended earlier are history, not this morning's
 SILENT = "platform.silent_device"
 COVERAGE = "platform.completeness"
+ELSEWHERE = ("platform.", "kpi.")  # how the platform fares is for its operators, KPIs have a sheet of their own
+_READ = (*TABLES, *families(), "alarms", "indicator_values", "balance", "quarantine")
+_COVERED = ("family", "municipality")
 _LOST = ("litres_per_hour", "volume_m3", "eur")
 
 
@@ -65,24 +69,24 @@ def morning(
 def gathered(home: Home, at: datetime, lang: Lang, recipient: Recipient | None = None) -> Morning:
     """Everything the list says, from the newest snapshot; for a recipient what concerns it, and no household's use."""
     settings = home.settings
-    with open_snapshot(home.path, settings=settings) as snapshot:
+    with open_snapshot(home.path, settings=settings, tables=_READ) as snapshot:
         places = Places.read(snapshot)
         herald = Herald(settings, {pack.id: pack for pack in detectors(settings)}, at, places)
         known = [_alarm(row) for row in alarms(snapshot, at - timedelta(days=DAYS))]
         meant = [alarm for alarm in known if recipient is None or herald.wants(recipient, alarm)]
         listed = [alarm for alarm in meant if not _merely_silent(alarm)]
-        figures = _figures(snapshot, lang)
+        figures = _figures(snapshot, home, lang)
         return Morning(
             municipality=settings.title or settings.municipality,
             zone=ZoneInfo(settings.timezone),
             at=at,
             lang=lang,
             findings=[_finding(alarm, herald, lang, discreet=recipient is not None) for alarm in listed],
-            figures=[figure for name, figure in figures if name != COVERAGE],
+            figures=[figure for name, _, figure in figures if not name.startswith(ELSEWHERE)],
             balance=_balance(snapshot),
             rows=_stored(snapshot, lang),
             silent=_silent([alarm for alarm in meant if _merely_silent(alarm)], places, lang),
-            coverage=[figure for name, figure in figures if name == COVERAGE],
+            coverage=[figure for name, kind, figure in figures if name == COVERAGE and kind in _COVERED],
         )
 
 
@@ -206,8 +210,8 @@ def _silent(found: Collection[Alarm], places: Places, lang: Lang) -> list[Silent
     return [Silent(title, sorted(names)) for title, names in sorted(by_family.items())]
 
 
-def _figures(snapshot: Cursor, lang: Lang) -> list[tuple[str, Figure]]:
-    """The newest value of each indicator for each area and for the whole town, with the indicator's id."""
+def _figures(snapshot: Cursor, home: Home, lang: Lang) -> list[tuple[str, str, Figure]]:
+    """The newest value of each indicator for each area and the town, with the indicator's id and the subject's kind."""
     newest = _rows(
         snapshot,
         """SELECT v.*, coalesce(r.title, v.subject_id) AS place
@@ -221,8 +225,13 @@ def _figures(snapshot: Cursor, lang: Lang) -> list[tuple[str, Figure]]:
     return [
         (
             row["indicator"],
+            row["subject_kind"],
             Figure(
-                known[row["indicator"]].title.to(lang), _place(row, lang), row["value"], row["unit"], _period(row, lang)
+                known[row["indicator"]].title.to(lang),
+                _place(row, home, lang),
+                row["value"],
+                row["unit"],
+                _period(row, lang),
             ),
         )
         for row in newest
@@ -230,7 +239,9 @@ def _figures(snapshot: Cursor, lang: Lang) -> list[tuple[str, Figure]]:
     ]
 
 
-def _place(row: Mapping[str, Any], lang: Lang) -> str:
+def _place(row: Mapping[str, Any], home: Home, lang: Lang) -> str:
+    if row["subject_kind"] == "municipality":
+        return home.settings.title or home.settings.municipality.replace("-", " ").replace("_", " ").title()
     family = families().get(row["subject_id"]) if row["subject_kind"] == "family" else None
     return family.catalogue.title.to(lang) if family else str(row["place"])
 
@@ -241,13 +252,15 @@ def _period(row: Mapping[str, Any], lang: Lang) -> str:
 
 
 def _day(day: date, lang: Lang) -> str:
-    return f"{day.day}. {day.month}. {day.year}" if lang == "sl" else day.isoformat()
+    return f"{day.day}. {day.month}. {day.year}" if lang == "sl" else f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def _stored(snapshot: Cursor, lang: Lang) -> list[tuple[str, int]]:
-    """Rows of each family."""
+    """Rows of each family that has some."""
     counts = " UNION ALL ".join(f"SELECT '{name}' AS family, count(*) AS n FROM {name}" for name in families())
-    return [(families()[row["family"]].catalogue.title.to(lang), row["n"]) for row in _rows(snapshot, counts)]
+    return [
+        (families()[row["family"]].catalogue.title.to(lang), row["n"]) for row in _rows(snapshot, counts) if row["n"]
+    ]
 
 
 def _balance(snapshot: Cursor) -> Balance:

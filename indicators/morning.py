@@ -59,7 +59,6 @@ LABELS: dict[str, dict[Lang, str]] = {
     "not": {"sl": "SE NE IZIDE", "en": "DOES NOT ADD UP"},
     "quarantine": {"sl": "V karanteni", "en": "In quarantine"},
     "kept": {"sl": "Kar je shranjeno", "en": "What is stored"},
-    "rows": {"sl": "vrstic", "en": "rows"},
     "figures": {"sl": "Kazalniki", "en": "Indicators"},
     "no_value": {"sl": "ni podatkov", "en": "no data"},
 }
@@ -242,6 +241,10 @@ class Morning:
     def count(self, value: int) -> str:
         """Write a whole number."""
         return words.number(value, self.lang, 0)
+
+    def rows_of(self, value: int) -> str:
+        """Write a number of rows."""
+        return f"{self.count(value)} {words.counted('{row}', self.lang, value)}"
 
     def reason(self, name: str) -> str:
         """A reason for quarantine in words."""

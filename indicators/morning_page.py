@@ -55,7 +55,7 @@ def _parts(morning: Morning) -> Iterator[str]:
     yield f"<h2>{escape(morning.label('figures'))}</h2>\n"
     yield _table(_figures(morning), right=3)
     yield f"<h2>{escape(morning.label('kept'))}</h2>\n"
-    yield _table(((name, morning.count(rows)) for name, rows in morning.rows), right=1)
+    yield _table(((name, morning.rows_of(rows)) for name, rows in morning.rows), right=1)
     yield f"<h2>{escape(morning.label('balance'))}</h2>\n{''.join(_sheets(morning))}"
     reasons = sorted(morning.balance.reasons.items(), key=lambda item: (-item[1], item[0]))
     yield _table(((morning.reason(reason), morning.count(count)) for reason, count in reasons), right=1)

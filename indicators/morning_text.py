@@ -27,7 +27,7 @@ def _lines(morning: Morning) -> Iterator[str]:
     yield from ("", morning.label("figures"))
     yield from _aligned([(title, values) for title, values in _figures(morning)])
     yield from ("", morning.label("kept"))
-    yield from _aligned([(title, f"{morning.count(rows)} {morning.label('rows')}") for title, rows in morning.rows])
+    yield from _aligned([(title, f"{morning.rows_of(rows)}") for title, rows in morning.rows])
     yield from ("", morning.label("balance"))
     for name in ("messages", "readings"):
         equation, holds = morning.sheet(name)

@@ -20,6 +20,7 @@ UNITS = {
     "L/h": "l/h",
     "L/s": "l/s",
     "1": "",
+    "EUR": "€",
 }
 # What UCUM counts in braces: for 1, for 2, for 3 and 4, for 5 and more; in English for 1 and for more.
 Forms = dict[Lang, tuple[str, ...]]
@@ -28,10 +29,12 @@ COUNTED: dict[str, Forms] = {
     "{vehicle}": {"sl": ("vozilo", "vozili", "vozila", "vozil"), "en": ("vehicle", "vehicles")},
     "{person}": {"sl": ("oseba", "osebi", "osebe", "oseb"), "en": ("person", "persons")},
     "{pulse}": {"sl": ("impulz", "impulza", "impulzi", "impulzov"), "en": ("pulse", "pulses")},
+    "{row}": {"sl": ("vrstica", "vrstici", "vrstice", "vrstic"), "en": ("row", "rows")},
     "{device}": {"sl": ("naprava", "napravi", "naprave", "naprav"), "en": ("device", "devices")},
 }
 _FRACTION = {  # after 2,5: the genitive singular
     "d": "dneva", "{vehicle}": "vozila", "{person}": "osebe", "{pulse}": "impulza", "{device}": "naprave",
+    "{row}": "vrstice",
 }  # fmt: skip
 WHOLE_FROM, TENTHS_FROM = 100, 10  # as many digits as a reader can use
 
