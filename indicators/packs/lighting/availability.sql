@@ -1,63 +1,85 @@
 /*
 id = "lighting.availability"
 kind = "indicator"
-version = 1
+version = 2
 unit = "%"
-grain = "area, local night"
-reads = ["streetlight", "assignments", "things", "sun", "run"]
+grain = "area and town, local night"
+reads = ["streetlight", "lamp_nights", "local_days", "assignments", "things", "area_tree", "municipality", "run"]
+references = ["Lamp availability = working hours / scheduled hours; the schedule is the sun's"]
 cadence = "night"
+reach = { before = 1, after = 1 }
 
 [title]
 en = "Availability of street lighting"
 sl = "Razpoložljivost javne razsvetljave"
 
 [meaning]
-en = "Share of the luminaires heard at night (30 min after sunset to 30 min before sunrise) that burned in at least half of their reports. The period is the local day on which the night begins. Power under a tenth of the nominal is dark."
-sl = "Delež svetilk, slišanih ponoči (od 30 min po sončnem zahodu do 30 min pred vzhodom), ki so gorele v vsaj polovici svojih poročil. Obdobje je krajevni dan, v katerem se noč začne. Moč pod desetino nazivne pomeni temno."
+en = "Hours in which the luminaires burned over the hours in which they should have: from 30 min after sunset to 30 min before sunrise, as far as their reports account for it (a report holds until the next, two hours at most), without those in which dim_pct 0 was wanted. Power under a tenth of the nominal is dark. The period is the local day on which the night begins; coverage is the share of the night's hours of all luminaires with a device that is known."
+sl = "Ure, v katerih so svetilke gorele, glede na ure, v katerih bi morale: od 30 min po sončnem zahodu do 30 min pred vzhodom, kolikor jih pojasnijo poročila (poročilo velja do naslednjega, največ dve uri), brez tistih z želenim dim_pct 0. Moč pod desetino nazivne pomeni temno. Obdobje je krajevni dan, v katerem se noč začne; pokritost je znani delež ur noči vseh svetilk z napravo."
 
 [[example]]
-title = "One of two lamps is dark; what is reported by day does not count"
+title = "One of two lamps is dark, the other is switched off on purpose for two hours; what is reported by day does not count"
 as_of = 2026-03-03T12:00:00Z
 [example.given]
-things = """SELECT 'l' || i AS thing_id, 'streetlight' AS family, 'east' AS area_id, '{"nominal_power_w": 40}' AS attributes FROM range(2) AS r (i)"""
+things = """SELECT 'l' || i AS thing_id, 'streetlight' AS family, 'east' AS area_id, '{"nominal_power_w": "40"}' AS attributes FROM range(2) AS r (i)"""
 assignments = "SELECT 'd' || i AS device_id, 'l' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
 streetlight = """
-SELECT 'd' || i AS device_id, t AS observed_at, CASE WHEN i = 0 AND hour(t) NOT BETWEEN 6 AND 16 THEN 39.0 ELSE 0.5 END AS power_w
+SELECT 'd' || i AS device_id, t AS observed_at, CASE WHEN i = 0 AND hour(t) NOT BETWEEN 6 AND 16 AND NOT hour(t) IN (1, 2) THEN 39.0 ELSE 0.5 END AS power_w,
+    CASE WHEN i = 0 AND hour(t) IN (1, 2) THEN 0 END AS dim_pct
 FROM range(TIMESTAMPTZ '2026-03-02 12:00:00Z', TIMESTAMPTZ '2026-03-03 12:00:00Z', INTERVAL 1 HOUR) AS r (t), range(2) AS l (i)"""
 [[example.expect]]
+subject_kind = "area"
 subject_id = "east"
 period_start = 2026-03-02
-value = 50.0
-numerator = 1.0
-denominator = 2.0
+value = 45.378749529
+devices = 2
 coverage = 1.0
+[[example.expect]]
+subject_kind = "municipality"
+subject_id = "town"
+
+[[example]]
+title = "One of two lamps is silent: half of the hours are known, and of those all are light"
+as_of = 2026-03-03T12:00:00Z
+[example.given]
+things = """SELECT 'l' || i AS thing_id, 'streetlight' AS family, 'east' AS area_id, '{"nominal_power_w": "40"}' AS attributes FROM range(2) AS r (i)"""
+assignments = "SELECT 'd' || i AS device_id, 'l' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
+streetlight = """
+SELECT 'd0' AS device_id, t AS observed_at, 39.0 AS power_w
+FROM range(TIMESTAMPTZ '2026-03-02 12:00:00Z', TIMESTAMPTZ '2026-03-03 12:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
+[[example.expect]]
+subject_id = "east"
+value = 100.0
+coverage = 0.5
+[[example.expect]]
+subject_id = "town"
 */
-WITH night AS (
-    SELECT day, sunset + INTERVAL 30 MINUTE AS dusk, lead(sunrise) OVER (ORDER BY day) - INTERVAL 30 MINUTE AS dawn FROM sun
+WITH lamp AS (
+    SELECT n.* FROM lamp_nights AS n CROSS JOIN run AS r WHERE n.dawn <= r.as_of
 ),
-lamp AS (
-    SELECT n.day, t.area_id, t.thing_id, count(*) AS reports,
-        avg(CASE WHEN coalesce(s.power_w >= 0.1 * coalesce(
-            try_cast(json_extract_string(t.attributes, '$.nominal_power_w') AS DOUBLE), 20), s.lamp_state) THEN 1.0 ELSE 0 END)
-            AS burning
-    FROM streetlight AS s
-    JOIN assignments AS a ON a.device_id = s.device_id AND s.observed_at >= a.valid_from
-        AND (a.valid_to IS NULL OR s.observed_at < a.valid_to)
-    JOIN things AS t ON t.thing_id = a.thing_id
-    CROSS JOIN run AS r
-    JOIN night AS n ON n.day = CAST((s.observed_at AT TIME ZONE r.zone) - INTERVAL 12 HOUR AS DATE)
-        AND s.observed_at BETWEEN n.dusk AND n.dawn
-    WHERE (s.power_w IS NOT NULL OR s.lamp_state IS NOT NULL) AND s.quality NOT IN (4, 9)
-        AND t.area_id IS NOT NULL AND n.dawn <= r.as_of
-    GROUP BY n.day, t.area_id, t.thing_id
+place AS (
+    SELECT 'area' AS subject_kind, e.ancestor_id AS subject_id, l.* FROM lamp AS l JOIN area_tree AS e ON e.area_id = l.area_id
+    UNION ALL
+    SELECT 'municipality', m.name, l.* FROM lamp AS l CROSS JOIN municipality AS m
 ),
-registered AS (
-    SELECT area_id, count(*) AS things FROM things WHERE family = 'streetlight' GROUP BY area_id
+registered AS (  -- luminaires with a device in that night, by area and (null) in the town
+    SELECT e.ancestor_id AS area_id, d.local_date, count(DISTINCT a.thing_id) AS lamps
+    FROM (SELECT DISTINCT local_date FROM lamp) AS d
+    JOIN local_days AS n ON n.local_date = d.local_date
+    JOIN assignments AS a ON a.valid_from < n.ends_at AND (a.valid_to IS NULL OR a.valid_to > n.sunset)
+    JOIN things AS t ON t.thing_id = a.thing_id AND t.family = 'streetlight'
+    JOIN (FROM area_tree UNION ALL SELECT DISTINCT area_id, NULL FROM area_tree UNION ALL SELECT NULL, NULL) AS e
+        ON e.area_id IS NOT DISTINCT FROM t.area_id
+    GROUP BY e.ancestor_id, d.local_date
 )
-SELECT 'area' AS subject_kind, l.area_id AS subject_id, l.day AS period_start, l.day + 1 AS period_end,
-    100.0 * count(*) FILTER (WHERE l.burning >= 0.5) / count(*) AS value,
-    count(*) FILTER (WHERE l.burning >= 0.5) AS numerator, count(*) AS denominator,
-    least(1, count(*) / any_value(g.things)) AS coverage, count(*) AS devices, 0.0 AS estimated_share
-FROM lamp AS l JOIN registered AS g ON g.area_id = l.area_id
-GROUP BY l.area_id, l.day
-ORDER BY subject_id, period_start
+SELECT p.subject_kind, p.subject_id, p.local_date AS period_start, p.local_date + 1 AS period_end,
+    100 * sum(p.burning_h) / sum(p.known_h - p.resting_h) AS value, sum(p.burning_h) AS numerator,
+    sum(p.known_h - p.resting_h) AS denominator,
+    least(1, sum(p.known_h) / (any_value(g.lamps) * any_value(p.scheduled_h))) AS coverage, count(*) AS devices,
+    0.0 AS estimated_share
+FROM place AS p
+JOIN registered AS g ON g.local_date = p.local_date
+    AND g.area_id IS NOT DISTINCT FROM CASE WHEN p.subject_kind = 'area' THEN p.subject_id END
+GROUP BY p.subject_kind, p.subject_id, p.local_date
+HAVING sum(p.known_h - p.resting_h) > 0
+ORDER BY subject_kind, subject_id, period_start

@@ -1,71 +1,69 @@
 /*
 id = "lighting.energy"
 kind = "indicator"
-version = 1
+version = 2
 unit = "kW.h"
-grain = "area, local day"
-reads = ["streetlight", "assignments", "things", "run"]
+grain = "area and town, local day"
+reads = ["indicator_values", "things", "assignments", "area_tree", "local_days", "municipality"]
+needs = ["lighting.energy_luminaire"]
 cadence = "night"
-reach = { before = 32, after = 32 }
+reach = { before = 0, after = 0 }
 
 [title]
 en = "Energy of street lighting"
 sl = "Poraba energije javne razsvetljave"
 
 [meaning]
-en = "Energy that the luminaires of an area drew on a local day, from their registers; a step across midnight is shared by time. A register that falls books nothing."
-sl = "Energija, ki so jo svetilke območja porabile v krajevnem dnevu, iz njihovih števcev; razlika čez polnoč se razdeli po času. Števec, ki pade, ne prispeva ničesar."
+en = "Energy that the luminaires of an area drew on a local day, from their registers. The denominator counts the luminaires that told, coverage is the share of the day of all luminaires with a device that is known: what silent ones drew is not in the sum."
+sl = "Energija, ki so jo svetilke območja porabile v krajevnem dnevu, iz njihovih števcev. Imenovalec šteje svetilke, ki so poročale; pokritost je znani delež dneva vseh svetilk z napravo: poraba molčečih ni v vsoti."
 
 [[example]]
-title = "A tenth of a kilowatt-hour in each hour"
+title = "Two of three lamps told, one of them half of its day"
 as_of = 2026-03-03T12:00:00Z
 [example.given]
-things = [{ thing_id = "lamp", family = "streetlight", area_id = "east", attributes = "{}" }]
-assignments = [{ device_id = "d1", thing_id = "lamp", valid_from = "2026-01-01T00:00:00Z" }]
-streetlight = """
-SELECT 'd1' AS device_id, t AS observed_at, 5 + 0.1 * (row_number() OVER (ORDER BY t) - 1) AS energy_total_kwh
-FROM range(TIMESTAMPTZ '2026-03-01 22:30:00Z', TIMESTAMPTZ '2026-03-03 00:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
+things = "SELECT 'l' || i AS thing_id, 'streetlight' AS family, 'east' AS area_id, '{}' AS attributes FROM range(3) AS r (i)"
+assignments = "SELECT 'd' || i AS device_id, 'l' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(3) AS r (i)"
+indicator_values = """
+SELECT 'lighting.energy_luminaire' AS indicator, 'thing' AS subject_kind, 'l' || i AS subject_id, DATE '2026-03-02' AS period_start,
+    DATE '2026-03-03' AS period_end, 0.4 / (1 + i) AS value, 1.0 / (1 + i) AS coverage, CAST(i AS DOUBLE) AS estimated_share FROM range(2) AS r (i)"""
 [[example.expect]]
-subject_id = "east"
-period_start = 2026-03-01
-value = 0.05
-[[example.expect]]
+subject_kind = "area"
 subject_id = "east"
 period_start = 2026-03-02
-value = 2.4
-coverage = 1.0
-devices = 1
+value = 0.6
+denominator = 2.0
+coverage = 0.5
+devices = 2
+estimated_share = 0.333333333
+[[example.expect]]
+subject_kind = "municipality"
+subject_id = "town"
+value = 0.6
 */
-WITH step AS (
-    SELECT t.area_id, a.thing_id, r.zone, r.today,
-        lag(s.observed_at) OVER w AS starts_at, s.observed_at AS ends_at,
-        greatest(0, CAST(s.energy_total_kwh - lag(s.energy_total_kwh) OVER w AS DOUBLE)) AS kwh
-    FROM streetlight AS s
-    JOIN assignments AS a ON a.device_id = s.device_id AND s.observed_at >= a.valid_from
-        AND (a.valid_to IS NULL OR s.observed_at < a.valid_to)
-    JOIN things AS t ON t.thing_id = a.thing_id
-    CROSS JOIN run AS r
-    WHERE s.energy_total_kwh IS NOT NULL AND s.quality NOT IN (4, 9) AND t.area_id IS NOT NULL
-    WINDOW w AS (PARTITION BY a.thing_id, s.device_id, a.valid_from ORDER BY s.observed_at)
+WITH told AS (
+    SELECT subject_id AS thing_id, period_start AS local_date, CAST(value AS DECIMAL(18, 6)) AS kwh, coverage, estimated_share
+    FROM indicator_values WHERE indicator = 'lighting.energy_luminaire' AND value IS NOT NULL
 ),
-dated AS (
-    SELECT *, unnest(range(CAST(starts_at AT TIME ZONE zone AS DATE), CAST(ends_at AT TIME ZONE zone AS DATE) + INTERVAL 1 DAY,
-        INTERVAL 1 DAY)) AS midnight
-    FROM step WHERE ends_at > starts_at AND ends_at - starts_at <= INTERVAL 31 DAY
+lamp AS (
+    SELECT DISTINCT d.local_date, t.thing_id, t.area_id
+    FROM (SELECT DISTINCT local_date FROM told) AS d
+    JOIN local_days AS l ON l.local_date = d.local_date
+    JOIN assignments AS a ON a.valid_from < l.ends_at AND (a.valid_to IS NULL OR a.valid_to > l.starts_at)
+    JOIN things AS t ON t.thing_id = a.thing_id AND t.family = 'streetlight'
 ),
-cut AS (
-    SELECT area_id, thing_id, CAST(midnight AS DATE) AS local_date, today, kwh, epoch(ends_at) - epoch(starts_at) AS length,
-        epoch((midnight + INTERVAL 1 DAY) AT TIME ZONE zone) - epoch(midnight AT TIME ZONE zone) AS day_length,
-        epoch(least(ends_at, (midnight + INTERVAL 1 DAY) AT TIME ZONE zone))
-            - epoch(greatest(starts_at, midnight AT TIME ZONE zone)) AS part
-    FROM dated
+known AS (
+    SELECT l.*, e.kwh, e.coverage, CAST(e.kwh * e.estimated_share AS DECIMAL(18, 6)) AS estimated_kwh
+    FROM lamp AS l LEFT JOIN told AS e ON e.thing_id = l.thing_id AND e.local_date = l.local_date
+),
+place AS (
+    SELECT 'area' AS subject_kind, t.ancestor_id AS subject_id, k.* FROM known AS k JOIN area_tree AS t ON t.area_id = k.area_id
+    UNION ALL
+    SELECT 'municipality', m.name, k.* FROM known AS k CROSS JOIN municipality AS m
 )
-SELECT 'area' AS subject_kind, area_id AS subject_id, local_date AS period_start, local_date + 1 AS period_end,
-    sum(kwh * part / length) AS value, sum(kwh * part / length) AS numerator, count(DISTINCT thing_id) AS denominator,
-    sum(part) / (count(DISTINCT thing_id) * any_value(day_length)) AS coverage, count(DISTINCT thing_id) AS devices,
-    coalesce(sum(CASE WHEN length > 5400 AND part < length THEN kwh * part / length ELSE 0 END)
-        / nullif(sum(kwh * part / length), 0), 0) AS estimated_share
-FROM cut
-WHERE local_date < today AND part > 0
-GROUP BY area_id, local_date
-ORDER BY subject_id, period_start
+SELECT subject_kind, subject_id, local_date AS period_start, local_date + 1 AS period_end,
+    sum(kwh) AS value, sum(kwh) AS numerator, count(kwh) AS denominator, coalesce(sum(coverage), 0) / count(*) AS coverage,
+    count(kwh) AS devices, coalesce(sum(estimated_kwh) / nullif(sum(kwh), 0), 0) AS estimated_share
+FROM place
+GROUP BY subject_kind, subject_id, local_date
+HAVING count(kwh) > 0
+ORDER BY subject_kind, subject_id, period_start

@@ -1,58 +1,77 @@
 /*
 id = "platform.reporting"
 kind = "indicator"
-version = 1
+version = 2
 unit = "%"
-grain = "family, local day"
-reads = ["heard", "devices", "assignments", "run"]
+grain = "family, area, gateway and town, local day"
+reads = ["indicator_values", "devices", "assignments", "things", "area_tree", "local_days", "municipality"]
+needs = ["platform.completeness_device"]
+references = ["Installed and reporting side by side: the denominator is installed, the numerator reports"]
 cadence = "night"
+reach = { before = 0, after = 0 }
 
 [title]
 en = "Reporting share"
 sl = "Delež naprav, ki poročajo"
 
 [meaning]
-en = "Share of the devices in service of a family that were heard at least once on a local day. Stands beside what is installed: a dead device is installed and reports nothing."
-sl = "Delež naprav družine v obratovanju, ki so bile v krajevnem dnevu slišane vsaj enkrat. Stoji ob številu nameščenih: mrtva naprava je nameščena, a ne poroča."
+en = "Share of the devices in service of a family, an area, a gateway or the town that were heard at least once on a local day. The denominator is what is installed, the numerator what reports: a dead device is installed and reports nothing."
+sl = "Delež naprav v obratovanju ene družine, območja, prehoda ali mesta, ki so bile v krajevnem dnevu slišane vsaj enkrat. Imenovalec so nameščene, števec tiste, ki poročajo: mrtva naprava je nameščena, a ne poroča."
 
 [[example]]
-title = "One of two containers is heard"
+title = "One of two containers is heard, the other never; the gateway stands before the first alone"
 as_of = 2026-03-03T12:00:00Z
 [example.given]
-devices = "SELECT 'd' || i AS device_id, 'waste_container' AS family FROM range(2) AS r (i)"
-assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-01-02 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
-waste_container = [{ device_id = "d0", observed_at = "2026-03-02T12:00:00Z", fill_pct = 20.0 }]
+devices = "SELECT 'd' || i AS device_id, 'waste_container' AS family, CASE WHEN i = 0 THEN 'gw' END AS gateway FROM range(2) AS r (i)"
+things = "SELECT 'b' || i AS thing_id, 'waste_container' AS family, 'east' AS area_id, '{}' AS attributes FROM range(2) AS r (i)"
+assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
+indicator_values = """
+SELECT 'platform.completeness_device' AS indicator, 'device' AS subject_kind, 'd' || i AS subject_id, DATE '2026-03-02' AS period_start,
+    DATE '2026-03-03' AS period_end, 100.0 * (1 - i) AS value, 24.0 * (1 - i) AS numerator, 24.0 AS denominator FROM range(2) AS r (i)"""
 [[example.expect]]
-subject_id = "waste_container"
+subject_kind = "area"
+subject_id = "east"
 period_start = 2026-03-02
+value = 50.0
+[[example.expect]]
+subject_kind = "family"
+subject_id = "waste_container"
 value = 50.0
 numerator = 1.0
 denominator = 2.0
+devices = 2
+[[example.expect]]
+subject_kind = "gateway"
+subject_id = "gw"
+value = 100.0
+devices = 1
+[[example.expect]]
+subject_kind = "municipality"
+subject_id = "town"
+value = 50.0
 */
-WITH heard_day AS (
-    SELECT DISTINCT h.family, h.device_id, CAST(h.observed_at AT TIME ZONE r.zone AS DATE) AS local_date
-    FROM heard AS h CROSS JOIN run AS r
+WITH device AS (
+    SELECT v.subject_id AS device_id, v.period_start AS local_date, CAST(v.numerator AS DECIMAL(24, 9)) AS heard,
+        CAST(v.denominator AS DECIMAL(24, 9)) AS declared, any_value(d.family) AS family, any_value(d.gateway) AS gateway,
+        arg_max(t.area_id, a.valid_from) AS area_id
+    FROM indicator_values AS v
+    JOIN devices AS d ON d.device_id = v.subject_id
+    JOIN local_days AS l ON l.local_date = v.period_start
+    LEFT JOIN assignments AS a ON a.device_id = v.subject_id AND a.valid_from < l.ends_at
+        AND (a.valid_to IS NULL OR a.valid_to > l.starts_at)
+    LEFT JOIN things AS t ON t.thing_id = a.thing_id
+    WHERE v.indicator = 'platform.completeness_device' AND v.value IS NOT NULL
+    GROUP BY v.subject_id, v.period_start, v.numerator, v.denominator
 ),
-day AS (
-    SELECT d.family, d.local_date, (d.local_date::TIMESTAMP) AT TIME ZONE r.zone AS starts_at,
-        (d.local_date + INTERVAL 1 DAY) AT TIME ZONE r.zone AS ends_at
-    FROM (
-        SELECT family, unnest(range(min(local_date), max(local_date) + INTERVAL 1 DAY, INTERVAL 1 DAY))::DATE AS local_date
-        FROM heard_day GROUP BY family
-    ) AS d CROSS JOIN run AS r
-    WHERE d.local_date < r.today
-),
-service AS (
-    SELECT DISTINCT d.family, d.local_date, a.device_id
-    FROM day AS d
-    JOIN devices AS v ON v.family = d.family
-    JOIN assignments AS a ON a.device_id = v.device_id AND a.valid_from < d.ends_at
-        AND (a.valid_to IS NULL OR a.valid_to > d.starts_at)
+place AS (
+    SELECT 'family' AS subject_kind, family AS subject_id, * FROM device
+    UNION ALL SELECT 'gateway', gateway, * FROM device WHERE gateway IS NOT NULL
+    UNION ALL SELECT 'area', e.ancestor_id, d.* FROM device AS d JOIN area_tree AS e ON e.area_id = d.area_id
+    UNION ALL SELECT 'municipality', m.name, d.* FROM device AS d CROSS JOIN municipality AS m
 )
-SELECT 'family' AS subject_kind, s.family AS subject_id, s.local_date AS period_start, s.local_date + 1 AS period_end,
-    100.0 * count(h.device_id) / count(*) AS value, count(h.device_id) AS numerator, count(*) AS denominator,
+SELECT subject_kind, subject_id, local_date AS period_start, local_date + 1 AS period_end,
+    100.0 * count(*) FILTER (heard > 0) / count(*) AS value, count(*) FILTER (heard > 0) AS numerator, count(*) AS denominator,
     1.0 AS coverage, count(*) AS devices, 0.0 AS estimated_share
-FROM service AS s
-LEFT JOIN heard_day AS h ON h.device_id = s.device_id AND h.family = s.family AND h.local_date = s.local_date
-GROUP BY s.family, s.local_date
-ORDER BY subject_id, period_start
+FROM place
+GROUP BY subject_kind, subject_id, local_date
+ORDER BY subject_kind, subject_id, period_start

@@ -1,75 +1,67 @@
 /*
 id = "water.balance"
 kind = "indicator"
-version = 1
+version = 2
 unit = "m3"
-grain = "area, local day"
-reads = ["inflow", "consumption_daily", "things", "run"]
-references = ["IWA water balance: system input minus metered consumption"]
+grain = "area and town, local day"
+reads = ["water_balance", "inflow_meters", "area_tree", "municipality", "indicator_values", "run"]
+needs = ["water.inflow", "water.consumption_area", "water.consumption_billed"]
+references = ["IWA water balance: water losses = system input volume - authorised consumption, as metered"]
 cadence = "night"
+reach = { before = 0, after = 0 }
 
 [title]
-en = "Water balance of a district"
-sl = "Vodna bilanca območja"
+en = "Water losses (inflow minus metered consumption)"
+sl = "Vodne izgube (dotok minus izmerjena poraba)"
 
 [meaning]
-en = "Inflow of a district minus what its metered connections drew on a local day: leaks, unmetered use and errors of meters together. Inflow is the mean flow of the day times its length; there is no value where less than three quarters of the day were measured."
-sl = "Dotok območja minus poraba na priključkih z vodomerom v krajevnem dnevu: puščanje, neizmerjena poraba in napake vodomerov skupaj. Dotok je povprečni pretok dneva, pomnožen z njegovo dolžino; vrednosti ni, če so bile izmerjene manj kot tri četrtine dneva."
+en = "Inflow of a district minus what its metered connections drew on a local day: leaks, unmetered use and errors of meters together (water losses in IWA terms). The denominator is the inflow. There is no value where less than three quarters of the inflow, or of the connections' time, were measured. The town sums the districts that lie in no other measured one, where all of them have a value."
+sl = "Dotok območja minus poraba na priključkih z vodomerom v krajevnem dnevu: puščanje, neizmerjena poraba in napake vodomerov skupaj (vodne izgube po IWA). Imenovalec je dotok. Vrednosti ni, če so bile izmerjene manj kot tri četrtine dotoka ali časa priključkov. Mesto je vsota območij, ki ne ležijo v drugem merjenem območju, kadar imajo vrednost vsa."
 
 [[example]]
-title = "2 m3/h flow in, 0.5 m3/h are metered"
+title = "Two districts, one in the other's zone: the town counts the zone's inlet alone"
 as_of = 2026-03-03T12:00:00Z
 [example.given]
-things = [{ thing_id = "shaft", family = "district_meter", area_id = "east", attributes = "{}" }, { thing_id = "house", family = "water_meter", area_id = "east", attributes = "{}" }]
-assignments = [{ device_id = "d1", thing_id = "shaft", valid_from = "2026-01-01T00:00:00Z" }, { device_id = "m1", thing_id = "house", valid_from = "2026-01-01T00:00:00Z" }]
-district_meter = """
-SELECT 'd1' AS device_id, t AS observed_at, 2.0 AS flow_m3h
-FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-02 23:00:00Z', INTERVAL 15 MINUTE) AS r (t)"""
-water_meter = """
-SELECT 'm1' AS device_id, t AS observed_at, 0.5 * (row_number() OVER (ORDER BY t) - 1) AS volume_total_m3
-FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-03 00:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
+areas = [{ area_id = "zone" }, { area_id = "east", parent_id = "zone" }]
+things = "SELECT a || '-shaft' AS thing_id, 'district_meter' AS family, a AS area_id, '{}' AS attributes FROM (VALUES ('zone'), ('east')) AS v (a)"
+assignments = "SELECT 'd-' || a AS device_id, a || '-shaft' AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM (VALUES ('zone'), ('east')) AS v (a)"
+indicator_values = """
+SELECT 'water.' || n AS indicator, 'area' AS subject_kind, a AS subject_id, DATE '2026-03-02' AS period_start, DATE '2026-03-03' AS period_end,
+    v AS value, 10.0 AS denominator, c AS coverage, 3 AS devices, 0.1 AS estimated_share
+FROM (VALUES ('inflow', 'zone', 100.0, 1.0), ('consumption_area', 'zone', 75.5, 0.9), ('consumption_billed', 'zone', 70.0, 0.9),
+    ('inflow', 'east', 48.0, 1.0), ('consumption_area', 'east', 12.0, 1.0), ('consumption_billed', 'east', 12.0, 1.0)) AS x (n, a, v, c)"""
 [[example.expect]]
+subject_kind = "area"
 subject_id = "east"
 period_start = 2026-03-02
 value = 36.0
-numerator = 36.0
 denominator = 48.0
 coverage = 1.0
-devices = 2
+devices = 6
+[[example.expect]]
+subject_id = "zone"
+value = 24.5
+coverage = 0.9
+estimated_share = 0.1
+[[example.expect]]
+subject_kind = "municipality"
+subject_id = "town"
+value = 24.5
+denominator = 100.0
 
 [[example]]
-title = "No inflow measured: no value"
+title = "Only half of the connections' time is known: no value, not a loss twice as large"
 as_of = 2026-03-03T12:00:00Z
 [example.given]
-things = [{ thing_id = "house", family = "water_meter", area_id = "east", attributes = "{}" }]
-assignments = [{ device_id = "m1", thing_id = "house", valid_from = "2026-01-01T00:00:00Z" }]
-water_meter = """
-SELECT 'm1' AS device_id, t AS observed_at, 0.5 * (row_number() OVER (ORDER BY t) - 1) AS volume_total_m3
-FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-03 00:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
+things = [{ thing_id = "shaft", family = "district_meter", area_id = "east", attributes = "{}" }]
+assignments = [{ device_id = "d1", thing_id = "shaft", valid_from = "2026-01-01T00:00:00Z" }]
+indicator_values = """
+SELECT 'water.' || n AS indicator, 'area' AS subject_kind, 'east' AS subject_id, DATE '2026-03-02' AS period_start, DATE '2026-03-03' AS period_end,
+    v AS value, 10.0 AS denominator, c AS coverage, 3 AS devices, 0.0 AS estimated_share
+FROM (VALUES ('inflow', 48.0, 1.0), ('consumption_area', 12.0, 0.5), ('consumption_billed', 12.0, 0.5)) AS x (n, v, c)"""
 */
-WITH slot AS (
-    SELECT i.area_id, i.flow_m3h, i.expected, r.zone, CAST(i.starts_at AT TIME ZONE r.zone AS DATE) AS local_date
-    FROM inflow AS i CROSS JOIN run AS r
-    WHERE i.meters = i.expected
-),
-inflow_day AS (
-    SELECT area_id, local_date, max(expected) AS meters,
-        any_value(epoch((local_date + INTERVAL 1 DAY) AT TIME ZONE zone) - epoch(local_date::TIMESTAMP AT TIME ZONE zone)) / 900
-            AS day_slots,
-        count(*) / day_slots AS coverage, avg(flow_m3h) * day_slots / 4 AS volume_m3
-    FROM slot GROUP BY area_id, local_date
-),
-metered AS (
-    SELECT t.area_id, c.local_date, sum(c.volume_m3) AS volume_m3, count(*) AS meters, avg(c.coverage) AS coverage,
-        coalesce(sum(CASE WHEN c.estimated THEN c.volume_m3 ELSE 0 END) / nullif(sum(c.volume_m3), 0), 0) AS estimated
-    FROM consumption_daily AS c JOIN things AS t ON t.thing_id = c.thing_id
-    GROUP BY t.area_id, c.local_date
-)
-SELECT 'area' AS subject_kind, i.area_id AS subject_id, i.local_date AS period_start, i.local_date + 1 AS period_end,
-    i.volume_m3 - m.volume_m3 AS value, i.volume_m3 - m.volume_m3 AS numerator, i.volume_m3 AS denominator,
-    least(i.coverage, m.coverage) AS coverage, i.meters + m.meters AS devices, m.estimated AS estimated_share
-FROM inflow_day AS i
-JOIN metered AS m ON m.area_id = i.area_id AND m.local_date = i.local_date
-CROSS JOIN run AS r
-WHERE i.local_date < r.today AND i.coverage >= 0.75
-ORDER BY subject_id, period_start
+SELECT b.subject_kind, b.subject_id, b.local_date AS period_start, b.local_date + 1 AS period_end,
+    b.losses_m3 AS value, b.losses_m3 AS numerator, b.input_m3 AS denominator, b.coverage, b.devices, b.estimated_share
+FROM water_balance AS b CROSS JOIN run AS r
+WHERE b.local_date < r.today
+ORDER BY subject_kind, subject_id, period_start

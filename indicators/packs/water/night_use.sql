@@ -54,7 +54,7 @@ WITH step AS (
         r.volume_total_m3 AS register, lag(r.volume_total_m3) OVER w AS before,
         r.observed_at AS ends_at, lag(r.observed_at) OVER w AS starts_at
     FROM water_meter AS r CROSS JOIN run AS q
-    JOIN local_days AS n ON n.local_date = CAST(r.observed_at AT TIME ZONE q.zone AS DATE)
+    JOIN local_days AS n ON n.local_date = local_date(r.observed_at)
         AND r.observed_at BETWEEN n.night_starts_at - INTERVAL 90 MINUTE AND n.night_ends_at + INTERVAL 90 MINUTE
     JOIN assignments AS a ON a.device_id = r.device_id AND r.observed_at >= a.valid_from
         AND (a.valid_to IS NULL OR r.observed_at < a.valid_to)

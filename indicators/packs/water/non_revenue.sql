@@ -1,75 +1,53 @@
 /*
 id = "water.non_revenue"
 kind = "indicator"
-version = 1
+version = 2
 unit = "%"
-grain = "area, local day"
-reads = ["inflow", "consumption_daily", "things", "run"]
-references = ["Non-revenue water: (system input - billed authorised consumption) / system input; metered stands for billed here"]
+grain = "area and town, local day"
+reads = ["water_balance", "inflow_meters", "area_tree", "municipality", "indicator_values", "run"]
+needs = ["water.inflow", "water.consumption_area", "water.consumption_billed"]
+references = ["IWA: non-revenue water = system input volume - billed authorised consumption, as metered", "ISO 37120:2018 23.7 water loss (number not verified)"]
 cadence = "night"
+reach = { before = 0, after = 0 }
 
 [title]
 en = "Non-revenue water"
 sl = "Neobračunana voda"
 
 [meaning]
-en = "Share of the inflow of a district that no meter of a connection has counted on a local day. Connections without a remote meter make it look larger: see coverage and devices."
-sl = "Delež dotoka območja, ki ga v krajevnem dnevu ni izmeril noben vodomer na priključku. Priključki brez daljinskega vodomera ga navidezno povečajo: glej pokritost in število naprav."
+en = "Share of the inflow of a district that no billed meter of a connection has counted on a local day. There is no value without an inflow, or where less than three quarters of it, or of the connections' time, were measured; what silent meters most likely drew is filled and stands in the estimated share."
+sl = "Delež dotoka območja, ki ga v krajevnem dnevu ni izmeril noben obračunski vodomer na priključku. Vrednosti ni brez dotoka ali če so bile izmerjene manj kot tri četrtine dotoka ali časa priključkov; verjetna poraba za molčečimi vodomeri je zapolnjena in je v deležu ocen."
 
 [[example]]
-title = "2 m3/h flow in, 0.5 m3/h are metered"
+title = "48 m3 flow in, 12 m3 are metered, 9 of them billed"
 as_of = 2026-03-03T12:00:00Z
 [example.given]
-things = [{ thing_id = "shaft", family = "district_meter", area_id = "east", attributes = "{}" }, { thing_id = "house", family = "water_meter", area_id = "east", attributes = "{}" }]
-assignments = [{ device_id = "d1", thing_id = "shaft", valid_from = "2026-01-01T00:00:00Z" }, { device_id = "m1", thing_id = "house", valid_from = "2026-01-01T00:00:00Z" }]
-district_meter = """
-SELECT 'd1' AS device_id, t AS observed_at, 2.0 AS flow_m3h
-FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-02 23:00:00Z', INTERVAL 15 MINUTE) AS r (t)"""
-water_meter = """
-SELECT 'm1' AS device_id, t AS observed_at, 0.5 * (row_number() OVER (ORDER BY t) - 1) AS volume_total_m3
-FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-03 00:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
+indicator_values = """
+SELECT 'water.' || n AS indicator, 'area' AS subject_kind, 'east' AS subject_id, DATE '2026-03-02' AS period_start, DATE '2026-03-03' AS period_end,
+    v AS value, 10.0 AS denominator, 1.0 AS coverage, 3 AS devices, 0.0 AS estimated_share
+FROM (VALUES ('inflow', 48.0), ('consumption_area', 12.0), ('consumption_billed', 9.0)) AS x (n, v)"""
 [[example.expect]]
 subject_id = "east"
 period_start = 2026-03-02
-value = 75.0
-numerator = 36.0
+value = 81.25
+numerator = 39.0
 denominator = 48.0
 coverage = 1.0
-devices = 2
+devices = 6
 
 [[example]]
-title = "No inflow measured: no value"
+title = "No inflow, or one of zero: no value, never 0 or 100 %"
 as_of = 2026-03-03T12:00:00Z
 [example.given]
-things = [{ thing_id = "house", family = "water_meter", area_id = "east", attributes = "{}" }]
-assignments = [{ device_id = "m1", thing_id = "house", valid_from = "2026-01-01T00:00:00Z" }]
-water_meter = """
-SELECT 'm1' AS device_id, t AS observed_at, 0.5 * (row_number() OVER (ORDER BY t) - 1) AS volume_total_m3
-FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-03 00:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
+indicator_values = """
+SELECT 'water.' || n AS indicator, 'area' AS subject_kind, a AS subject_id, DATE '2026-03-02' AS period_start, DATE '2026-03-03' AS period_end,
+    v AS value, 10.0 AS denominator, 1.0 AS coverage, 3 AS devices, 0.0 AS estimated_share
+FROM (VALUES ('consumption_area', 'east', 12.0), ('consumption_billed', 'east', 9.0), ('inflow', 'west', 0.0),
+    ('consumption_area', 'west', 0.0), ('consumption_billed', 'west', 0.0)) AS x (n, a, v)"""
 */
-WITH slot AS (
-    SELECT i.area_id, i.flow_m3h, i.expected, r.zone, CAST(i.starts_at AT TIME ZONE r.zone AS DATE) AS local_date
-    FROM inflow AS i CROSS JOIN run AS r
-    WHERE i.meters = i.expected
-),
-inflow_day AS (
-    SELECT area_id, local_date, max(expected) AS meters,
-        any_value(epoch((local_date + INTERVAL 1 DAY) AT TIME ZONE zone) - epoch(local_date::TIMESTAMP AT TIME ZONE zone)) / 900
-            AS day_slots,
-        count(*) / day_slots AS coverage, avg(flow_m3h) * day_slots / 4 AS volume_m3
-    FROM slot GROUP BY area_id, local_date
-),
-metered AS (
-    SELECT t.area_id, c.local_date, sum(c.volume_m3) AS volume_m3, count(*) AS meters, avg(c.coverage) AS coverage,
-        coalesce(sum(CASE WHEN c.estimated THEN c.volume_m3 ELSE 0 END) / nullif(sum(c.volume_m3), 0), 0) AS estimated
-    FROM consumption_daily AS c JOIN things AS t ON t.thing_id = c.thing_id
-    GROUP BY t.area_id, c.local_date
-)
-SELECT 'area' AS subject_kind, i.area_id AS subject_id, i.local_date AS period_start, i.local_date + 1 AS period_end,
-    100 * (i.volume_m3 - m.volume_m3) / i.volume_m3 AS value, i.volume_m3 - m.volume_m3 AS numerator, i.volume_m3 AS denominator,
-    least(i.coverage, m.coverage) AS coverage, i.meters + m.meters AS devices, m.estimated AS estimated_share
-FROM inflow_day AS i
-JOIN metered AS m ON m.area_id = i.area_id AND m.local_date = i.local_date
-CROSS JOIN run AS r
-WHERE i.local_date < r.today AND i.coverage >= 0.75 AND i.volume_m3 > 0
-ORDER BY subject_id, period_start
+SELECT b.subject_kind, b.subject_id, b.local_date AS period_start, b.local_date + 1 AS period_end,
+    100 * b.non_revenue_m3 / b.input_m3 AS value, b.non_revenue_m3 AS numerator, b.input_m3 AS denominator, b.coverage,
+    b.devices, b.estimated_share
+FROM water_balance AS b CROSS JOIN run AS r
+WHERE b.local_date < r.today AND b.input_m3 > 0
+ORDER BY subject_kind, subject_id, period_start
