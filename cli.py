@@ -35,6 +35,7 @@ COMMANDS = {
     "alarms": "alarms",
     "notify": "notify",
     "morning": "morning",
+    "correct": "correct",
     "decode": "decode",
     "watch": "watch",
     "backup": "backup",

@@ -22,6 +22,7 @@ from schemas.vocabulary import Family
 
 STORED, COMPLETED, REVISED, DUPLICATE = "stored", "completed", "revised", "duplicate"
 HOUR_US = 3_600_000_000
+AUTHOR = "corrected_by"  # the field of a message from a file that says who corrects a reading
 LOOK_UP_BYTES = 8 * 2**20
 
 
@@ -48,6 +49,19 @@ def judge(state: FamilyState, rows: pl.DataFrame, files: Files) -> pl.DataFrame:
         placed = rows.filter(pl.col("time_source") == "broker")
         rows = rows.update(_judged(state, rows.filter(doubt), placed, files), on="_row", how="left")
     return _in_sequence(state, rows)
+
+
+def insisting(judged: pl.DataFrame) -> pl.DataFrame:
+    """What a person says (ingest/correct.py) counts also where it was said before: it takes another word back."""
+    again = judged["status"] == DUPLICATE
+    if not again.any() or "_history" not in judged.columns:
+        return judged
+    person = pl.col("_history").fill_null(value=False) & pl.col("extra").str.contains(f'"{AUTHOR}"', literal=True)
+    says = again & judged.select(person.fill_null(value=False))["_history"]
+    return judged.with_columns(
+        status=pl.when(says).then(pl.lit(REVISED)).otherwise(pl.col("status")),
+        revision=pl.when(says).then(pl.lit(1, pl.Int16)).otherwise(pl.col("revision")),
+    )
 
 
 def _ordered(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:

@@ -18,7 +18,7 @@ from catalog.store import Store
 from devices.profiles import in_force, stamp
 from ingest import balance
 from ingest.decode import WHOLE, Batch, Refusal, decode, with_ids
-from ingest.identity import DUPLICATE, STORED, judge
+from ingest.identity import DUPLICATE, STORED, insisting, judge
 from ingest.journal import Reader, Row
 from ingest.known import Known
 from ingest.normalise import DAY_US, Normalised, normalise
@@ -173,7 +173,7 @@ class Writer:
         if not rows.height:
             return
         state = self._state(name)
-        judged = judge(state, rows, self.lake.tables[name].paths)
+        judged = insisting(judge(state, rows, self.lake.tables[name].paths))
         for (status,), part in judged.select("status", "_message", "_device").group_by("status"):
             states.setdefault(str(status), []).append(part.drop("status"))
         other = judged["status"] != STORED

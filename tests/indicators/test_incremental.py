@@ -22,6 +22,7 @@ HAPPENS = st.one_of(
     st.tuples(st.just("describe"), DEVICE, st.integers(1, 5), st.integers(20, 90)),
     st.tuples(st.just("hang"), DEVICE, DAY),
     st.tuples(st.just("exchange"), METER, DAY, REGISTER, REGISTER),
+    st.tuples(st.just("survey"), st.sampled_from(["hydrant", "bin"]), st.sampled_from(["t-h1", "t-b1", "new"]), DAY),
     st.tuples(st.just("undo")),
     st.tuples(st.just("erase"), DEVICE, DAY, st.integers(1, 4)),
     st.tuples(st.just("wait"), st.integers(1, 60)),
@@ -60,6 +61,7 @@ def test_what_changed_is_enough(begun, story):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3000)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(story=st.lists(HAPPENS, min_size=1, max_size=8))
 def test_what_changed_is_enough_in_many_stories(begun, story):
