@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from catalog import plans
+from catalog import outbox, plans
 from catalog.store import Store
 from ingest import standing, surroundings
 from ingest.health import Finding, Level, Say
@@ -26,6 +26,7 @@ from schemas.settings import Home
 
 GAPS_SHOWN = timedelta(days=7)
 STUCK_SECONDS = 300  # a commit that takes so long is stuck
+UNSENT_HOURS = 2  # an end is told an hour after it
 ATTEMPTS = 3
 RUNNING = {"sl": ("sprejem teče", "sprejem ne teče"), "en": ("its receiver runs", "no receiver runs")}
 
@@ -48,6 +49,7 @@ def examine(home: Home, store: Store, lake: Lake, now: datetime, conf: Path | No
         yield say("journal.none")
     yield from _sessions(home, say, now)
     yield from _plan(home, say, store)
+    yield from _messages(home, say, store, now)
     try:
         state = moment(home, store, lake)  # completes what a crash left behind
     except OSError as error:  # of a disk that cannot be written, which is named above
@@ -157,6 +159,20 @@ def _plan(home: Home, say: Say, store: Store) -> Iterator[Finding]:
         yield say("plan.running")
     else:
         yield say("plan.unfinished", number=plan.id, kind=plan.kind)
+
+
+def _messages(home: Home, say: Say, store: Store, now: datetime) -> Iterator[Finding]:
+    counted = outbox.counted(store)
+    waiting, oldest = counted.get("waiting", (0, now))
+    failed, _ = counted.get("failed", (0, now))
+    hours = (now - oldest).total_seconds() / 3600
+    if failed:
+        yield say("messages.failed", failed=failed)
+    if waiting and hours > UNSENT_HOURS:
+        yield say("messages.stuck", waiting=waiting, hours=hours)
+    elif not failed:
+        sent, _ = counted.get("sent", (0, now))
+        yield say("messages.ok", sent=sent, waiting=waiting) if home.settings.recipient else say("messages.none")
 
 
 def _lake(home: Home, say: Say, store: Store, state: Moment) -> Iterator[Finding]:

@@ -19,6 +19,8 @@ from string import Formatter
 import pytest
 from typer.testing import CliRunner
 
+from catalog.outbox import Letter, done, post_new
+from catalog.store import Store
 from cli import app
 from commands.demo import broker as demo_broker
 from ingest.brokerconf import queue, unreadable
@@ -382,3 +384,14 @@ def test_a_disk_that_is_read_only(feed, tmp_path):
         assert {"disk.readonly", "lake.unwritable"} <= failed
     finally:
         subprocess.run(["umount", str(place)], check=True)
+
+
+def test_messages_about_alarms_that_do_not_leave(feed):
+    store = Store.at(feed.home.catalog)
+    made = NOW - timedelta(hours=3)
+    letter = Letter("a1.1.water", "a1", "water", 1, "new", {"subject": "x", "text": "x", "document": {}}, made, made)
+    post_new(store, [letter])
+    assert cases(feed) == ["messages.stuck"]
+    done(store, letter, "failed", NOW, "550 no such user")
+    assert cases(feed) == ["messages.failed"]
+    store.close()
