@@ -229,6 +229,10 @@ def test_a_message_about_a_household_names_the_connection_and_a_link_and_no_cons
     assert "drava alarms show a1b2c3" in written
 
 
+def test_every_detector_of_a_connection_is_personal():
+    assert [name for name, pack in PACKS.items() if pack.grain == "connection" and not pack.personal] == []
+
+
 def _household(of, lang, event):
     one = herald(Recipient(name="x", mail="x@town.example", lang=lang, at_once="all"))
     letters = one.announce([], [of], [])

@@ -6,6 +6,7 @@ grain = "connection"
 reads = ["meter_steps", "things", "run"]
 references = ["EN 1717: water must not flow back into the mains; a falling register shows it"]
 cadence = "hour"
+personal = true
 method = "backflow"
 memory_days = 14
 

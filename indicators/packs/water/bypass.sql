@@ -6,6 +6,7 @@ grain = "connection"
 reads = ["meter_steps", "things", "run"]
 references = ["A fraction of the usual volume at the usual number of hours; an empty house has hours without use"]
 cadence = "night"
+personal = true
 method = "bypass"
 memory_days = 63
 

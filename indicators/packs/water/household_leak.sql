@@ -6,6 +6,7 @@ grain = "connection"
 reads = ["meter_steps", "things", "run"]
 references = ["Continuous flow: no hour without use for a day, the rule of most AMI vendors; held here against the connection's own hours of rest"]
 cadence = "hour"
+personal = true
 method = "household_leak"
 memory_days = 63
 

@@ -6,6 +6,7 @@ grain = "connection"
 reads = ["meter_steps", "things", "run"]
 references = ["A register that stands although the device reports; held against the connection's own times of absence"]
 cadence = "night"
+personal = true
 method = "stopped_meter"
 memory_days = 100
 

@@ -6,6 +6,7 @@ grain = "connection"
 reads = ["meter_steps", "things", "run"]
 references = ["Sustained fall of what a meter shows (Emasesa, Seville: sudden and progressive drop); here litres of an hour with use, so that fewer people at home do not look like a worn meter"]
 cadence = "night"
+personal = true
 method = "under_registration"
 memory_days = 130
 
