@@ -218,6 +218,8 @@ def _row(name: str, leak: Leak, watch: _Watch, hours: Hourly, grown: int) -> dic
         "shape": "jump" if leak.jump else "growing",
         "low_m3h": round(max(size - 2 * error, 0), 2),
         "high_m3h": round(size + 2 * error, 2),
+        "litres_per_hour_low": round(1000 * max(size - 2 * error, 0), 1),  # bounds of every amount of the alarm
+        "litres_per_hour_high": round(1000 * (size + 2 * error), 1),
         "days": round(lasted / 24, 1),
         "chart": [round(float(value), 2) for value in day[-42:]],
     }
