@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from commands import kpi, report
+from commands import kpi, report, values
 from commands.context import Context, Json, context, show_json, show_rows
 from indicators.compute import bring_up_to_date
 from indicators.header import Cadence, Example, Kind, Pack, chosen, packs
 from lake.commit import Lake
 from lake.query import open_found
 from lake.snapshot import find
+from schemas.errors import DravaError
 from schemas.settings import Lang
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these; default: all.")]
@@ -29,6 +30,7 @@ def add(app: typer.Typer) -> None:
     indicators.command("list")(list_indicators)
     indicators.command("run")(run)
     indicators.command("explain")(explain)
+    indicators.command("history")(values.history)
     kpi.attach(indicators)
     report.attach(indicators)
     app.add_typer(indicators, name="indicators")
@@ -80,10 +82,18 @@ def explain(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="ID", help="As in the list.")],
     lang: Language = None,
+    subject: Annotated[str, typer.Option(help="Of one value: whose; with --period, down to its messages.")] = "",
+    period: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Of one value: the first day of its period.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Say what a number means: its text, inputs, coverage, an example, and its SQL."""
-    show_pack(context(ctx), chosen("indicator", [name])[0], lang, as_json=as_json)
+    """Say what a number means: its text, inputs, coverage, an example, its SQL; or where one value comes from."""
+    pack = chosen("indicator", [name])[0]
+    if bool(subject) != bool(period):
+        raise DravaError("one value has a subject and a period", "Say both --subject and --period")
+    if subject:
+        values.explained(context(ctx), pack, subject, period, as_json=as_json)
+    else:
+        show_pack(context(ctx), pack, lang, as_json=as_json)
 
 
 def show_pack(shared: Context, pack: Pack, lang: Lang | None, *, as_json: bool) -> None:
