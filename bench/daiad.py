@@ -30,14 +30,14 @@ def messages(rows: pl.DataFrame) -> Iterator[tuple[str, bytes]]:
 
 
 def expected(rows: pl.DataFrame) -> dict[str, object]:
-    """From the file alone: distinct readings, further values at the same instant, exact repeats, last registers."""
+    """From the file alone: distinct readings, further values of an instant, exact repeats, last registers, volumes."""
     identity = ["meter", "timestamp"]
     values = rows.unique([*identity, "reading_l"])
     distinct = values.select(identity).n_unique()
     last = (
-        rows.sort("timestamp")
+        rows.sort("timestamp", maintain_order=True)
         .group_by("meter")
-        .agg(pl.col("timestamp").max(), pl.col("reading_l").last())
+        .agg(pl.col("timestamp").max(), pl.col("reading_l").last(), pl.col("reading_l").first().alias("first_l"))
         .sort("meter")
     )
     return {
@@ -46,6 +46,10 @@ def expected(rows: pl.DataFrame) -> dict[str, object]:
         "revised": values.height - distinct,
         "duplicate": rows.height - values.height,
         "last": {f"swm{m:03d}": round(v / 1000, 6) for m, v in last.select("meter", "reading_l").iter_rows()},
+        "drawn": {
+            f"swm{m:03d}": round((v - first) / 1000, 6)
+            for m, v, first in last.select("meter", "reading_l", "first_l").iter_rows()
+        },
     }
 
 
@@ -89,6 +93,9 @@ def report(home: Path, wanted: dict[str, object], seconds: float, peak: float, s
     last = dict(
         one("SELECT device_id, CAST(max_by(volume_total_m3, observed_at) AS DOUBLE) FROM water_meter GROUP BY 1")
     )
+    drawn = dict(
+        one("SELECT device_id, CAST(sum(volume_m3 - reverse_m3) AS DOUBLE) FROM consumption_hourly GROUP BY device_id")
+    )
     (flagged,) = one("SELECT count(*) FROM water_meter WHERE quality_tests & 256 <> 0")[0]
     checks = {
         "received = rows of the file": total["received"] == wanted["messages"],
@@ -96,6 +103,7 @@ def report(home: Path, wanted: dict[str, object], seconds: float, peak: float, s
         "the rest is duplicate or revised": (total["duplicate"], total["revised"])
         == (wanted["duplicate"], wanted["revised"]),
         "last register of each meter": last == wanted["last"],
+        "consumption is the difference of registers": drawn == wanted["drawn"],
         "nothing in quarantine": total["quarantined"] == 0,
         "peak memory under 512 MB": peak < 512,
     }
