@@ -15,7 +15,7 @@ from schemas.vocabulary import families, seconds
 
 MEMORY_DAYS = 400  # sun times reach back so far from the moment of the run
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
-SHARED = ("consumption_hourly", "consumption_daily", "inflow")  # computed once for all packs that read them
+SHARED = ("consumption_hourly", "consumption_daily", "energy_daily", "inflow")  # computed once, and read often
 LOCAL = {"consumption_daily": "consumption_days", "energy_daily": "energy_days"}  # by a macro (first, last)
 
 

@@ -7,6 +7,7 @@ grain = "family, gateway and town, local day"
 reads = ["heard", "devices", "municipality", "run"]
 references = ["Delay = received - observed; observed is the start of an interval where a reading has one"]
 cadence = "night"
+reach = { before = 0, after = 0 }
 
 [title]
 en = "Delay of late readings (95th percentile)"

@@ -7,6 +7,7 @@ grain = "counter, local day"
 reads = ["traffic_counter", "assignments", "things", "run"]
 references = ["Speeds of free traffic taken as normally distributed: deviation = (v85 - mean) / 1.0364"]
 cadence = "night"
+reach = { before = 0, after = 0 }
 own = true
 
 [title]

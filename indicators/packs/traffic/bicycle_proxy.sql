@@ -7,6 +7,7 @@ grain = "counter and town, local day"
 reads = ["traffic_counter", "assignments", "municipality", "run"]
 references = ["Proxy for Maribor M05, the share of cycling in the modal mix, which only a survey gives"]
 cadence = "night"
+reach = { before = 0, after = 0 }
 
 [title]
 en = "Bicycles among counted vehicles (proxy for cycling)"

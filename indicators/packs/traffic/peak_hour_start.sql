@@ -7,6 +7,7 @@ grain = "counter, local day"
 reads = ["traffic_counter", "assignments", "expected", "local_days", "run"]
 references = ["Clock hours; valid day: 90 % of the intervals of the least heard channel (a convention, unverified)"]
 cadence = "night"
+reach = { before = 0, after = 0 }
 own = true
 
 [title]

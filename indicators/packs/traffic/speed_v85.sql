@@ -7,6 +7,7 @@ grain = "counter, local day"
 reads = ["traffic_counter", "assignments", "run"]
 references = ["v85: the speed that 85 % of the vehicles do not exceed"]
 cadence = "night"
+reach = { before = 0, after = 0 }
 own = true
 
 [title]

@@ -6,6 +6,7 @@ unit = "%"
 grain = "area and town, local day"
 reads = ["waste_container", "assignments", "things", "area_tree", "local_days", "municipality", "run"]
 cadence = "night"
+reach = { before = 0, after = 0 }
 
 [title]
 en = "Mean fill of containers"

@@ -7,6 +7,7 @@ grain = "area and town, local day"
 reads = ["hydrant", "assignments", "things", "area_tree", "local_days", "municipality", "run"]
 references = ["250 kPa (0.25 MPa) as the least pressure: unverified, check it against the fire regulation in force; attribute min_pressure_kpa of a hydrant sets its own"]
 cadence = "night"
+reach = { before = 0, after = 0 }
 
 [title]
 en = "Hydrant availability"
