@@ -184,7 +184,8 @@ def _rows(connection: Cursor, family: Family, subject: str, since: str, until: s
         "json_extract_string(extra, '$.corrected_by') AS author, json_extract_string(extra, '$.correction') AS reason "
         f"FROM {family.name} WHERE {around} AND device_id IN (SELECT device_id FROM ({_devices(subject)}))"
         f") WINDOW w AS (PARTITION BY device_id ORDER BY observed_at)) "
-        f"WHERE (observed_at < {until} OR before < {until}) AND (observed_at >= {since} OR after >= {since}) ORDER BY device_id, observed_at LIMIT {SHOWN}"
+        f"WHERE (observed_at < {until} OR before < {until}) AND (observed_at >= {since} OR after >= {since}) "
+        f"ORDER BY device_id, observed_at LIMIT {SHOWN}"
     )
     return list(connection.sql(query).to_arrow_table().to_pylist())
 

@@ -32,7 +32,7 @@ def home(tmp_path_factory):
             found.feed.writer,
             Correction("m1", START + 71.5 * HOUR, "volume_total_m3", 10.858, "ana", "read from a photo"),
         ),
-        lambda: found.describe("m1", 3, 40),
+        lambda: found.register("m1", "water_meter", attributes={"billed": "no"}),
         lambda: found.erase("m2", 0, 1),
     ):
         found.feed.now += timedelta(hours=1)
