@@ -76,7 +76,15 @@ def revise(store: Store, decide: Decide, announce: Announce | None = None) -> in
         return len(changed)
 
 
-def mark(store: Store, alarm_id: str, state: Literal["acknowledged", "closed"], *, now: datetime, who: str) -> Alarm:
+def mark(
+    store: Store,
+    alarm_id: str,
+    state: Literal["acknowledged", "closed"],
+    *,
+    now: datetime,
+    who: str,
+    announce: Announce | None = None,
+) -> Alarm:
     """Write down that a person has seen an alarm, or that it is over. Raises DravaError where it is over already."""
     with store.begin() as db:
         version = _held(db)
@@ -85,6 +93,8 @@ def mark(store: Store, alarm_id: str, state: Literal["acknowledged", "closed"], 
             raise DravaError(f"alarm {alarm_id} is not open", "drava alarms list --state open names those that are")
         marked = replace(found, state=state, until=now if state == "closed" else found.until)
         _write(db, [marked], version)
+        if announce:
+            post(db, announce([found], [marked], told(db, [alarm_id])))
         detail = {"alarm_id": alarm_id, "state": state}
         db.execute(audit.insert().values(at=micros(now), who=who, action="alarm", detail=detail))
         return marked

@@ -12,7 +12,10 @@ from catalog.alarms import Alarm, mark
 from commands import muting
 from commands.alarm_watch import watch
 from commands.context import Context, Json, context, show_json, show_rows, who
+from indicators.notify import Herald
+from indicators.places import TABLES, Places
 from indicators.telling import tell, what
+from indicators.thresholds import detectors
 from lake.commit import Lake
 from lake.query import open_snapshot
 from schemas.errors import DravaError
@@ -107,13 +110,17 @@ def acknowledge(ctx: typer.Context, alarm_id: Id) -> None:
 
 
 def close(ctx: typer.Context, alarm_id: Id) -> None:
-    """Say that the condition is over. Where a detector still sees it, its next run opens the alarm again."""
+    """Say that it is over; who was told of it hears so in an hour, unless a detector sees it again and opens it."""
     _mark(context(ctx), alarm_id, "closed")
 
 
 def _mark(run: Context, alarm_id: str, state: Literal["acknowledged", "closed"]) -> None:
     alarm, _ = _one(run, alarm_id)
-    marked = mark(run.store, alarm.alarm_id, state, now=run.now(), who=who())
+    settings = run.home.settings
+    with open_snapshot(run.home.path, settings=settings, tables=TABLES) as lake:
+        places = Places.read(lake)
+    herald = Herald(settings, {pack.id: pack for pack in detectors(settings)}, run.now(), places)
+    marked = mark(run.store, alarm.alarm_id, state, now=run.now(), who=who(), announce=herald.announce)
     publish(run)
     sys.stdout.write(f"{marked.alarm_id} {marked.state}\n")
 

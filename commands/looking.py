@@ -16,7 +16,7 @@ from indicators.header import Pack
 from indicators.notify import Herald
 from indicators.places import TABLES, Places
 from indicators.thresholds import detectors
-from lake.query import clear_errors, open_found
+from lake.query import clear_errors, needed, open_found
 from lake.snapshot import Snapshot
 from schemas.errors import DravaError
 from schemas.settings import Home
@@ -84,4 +84,4 @@ def _findings(
 def _read(packs: Sequence[Pack]) -> set[str]:
     """The tables of the snapshot that these detectors read: others are not even opened."""
     named = {name for pack in packs for name in pack.reads}
-    return named | set(TABLES) | (set(families()) if "heard" in named else set())
+    return named | set(TABLES) | (set(families()) if "heard" in needed(named) else set())

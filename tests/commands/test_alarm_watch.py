@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from catalog.store import Store
 from commands.alarm_watch import Watch
 from commands.context import Context
 from commands.demo.broker import free_port, running
+from commands.looking import look
+from indicators.header import packs
+from lake.snapshot import find
 from schemas.settings import Home
 from tests.indicators.world import ROOT
 from tests.ingest.mqttside import publish
@@ -135,13 +139,27 @@ def with_store(home, enough):
 
 
 # --- without a broker: what a look needs -----------------------------------------------------------------------------
-@pytest.fixture
-def quiet(tmp_path):
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    home = tmp_path_factory.mktemp("bare") / "home"
     drava(home, "init", str(home), "--municipality", "ptuj")
+    return home
+
+
+@pytest.fixture
+def quiet(bare, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(bare, home)
     watch = Watch(Context(home, None), Home(home), Store.at(home / "catalog"))
     yield watch
     watch.store.close()
+
+
+@pytest.mark.parametrize("detector", packs("detector"))
+def test_a_detector_alone_finds_every_table_that_it_reads(quiet, detector):
+    """A look opens what its detectors name and no more: also what a view behind them needs must be there."""
+    seen = look(quiet.home, quiet.store, find(quiet.home.path), datetime.now(UTC), [detector])
+    assert seen.failed == {}
 
 
 def test_what_has_not_changed_is_not_looked_at_again(quiet, capsys):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from catalog.alarms import Alarm, revise
+from catalog.alarms import Alarm, mark, revise
 from catalog.outbox import done, due, listed, next_due
 from catalog.store import Store
 from indicators.header import packs
@@ -80,6 +80,15 @@ def test_its_end_is_told_after_the_refractory_time_and_not_where_it_flickers(sto
     change(store, [over], NOW + timedelta(minutes=20))
     (letter,) = due(store, NOW + HOUR)
     assert (letter.event, letter.message_id) == ("over", "a1b2c3.3.water")
+
+
+def test_who_was_told_hears_when_a_person_closes_it_unless_the_detector_opens_it_again(store):
+    change(store, [alarm()])
+    done(store, due(store, NOW)[0], "sent", NOW)
+    mark(store, "a1b2c3", "closed", now=NOW, who="ana", announce=herald(as_of=NOW + timedelta(minutes=1)).announce)
+    assert [letter.event for letter in due(store, NOW + 2 * HOUR)] == ["over"]
+    change(store, [alarm()], NOW + timedelta(minutes=10))
+    assert waiting(store) == [("new", "sent"), ("over", "dropped")]
 
 
 def test_what_was_told_wrongly_is_taken_back_and_what_comes_back_is_told_again(store):
