@@ -9,7 +9,9 @@ import pyarrow as pa
 from catalog import imports
 from catalog.imports import Author
 from catalog.marks import ERASED, Mark
+from devices.assets import AssetRow
 from devices.exchange import Exchange, exchanged
+from devices.kinds import kinds
 from devices.registry import Registration
 from indicators.compute import bring_up_to_date
 from indicators.runner import run_indicators
@@ -41,6 +43,7 @@ PLACES = {  # device -> family, area, what it says n hours after the beginning
     "c1": ("traffic_counter", "east", lambda n: {"count": n % 50, "lane": "1", "interval_s": 3600}),
     "e1": ("building_energy", "west", lambda n: {"energy_total_kwh": round(2000 + n * 1.3, 6)}),
 }
+ASSETS = {"hydrant": ("t-h1", "h-without"), "bin": ("t-b1", "t-b2"), "luminaire": ("t-l1", "t-l2")}
 METERS = ("m1", "m2", "m3")
 
 
@@ -56,6 +59,9 @@ class Home:
         """Register all and say what they said in the first days."""
         for device, (family, area, _) in PLACES.items():
             self.register(device, family, area=area)
+        for kind, names in ASSETS.items():
+            for name in names:
+                self.survey(kind, name, None)
         for hour in range(DAYS * 24):
             for device, (_, _, says) in PLACES.items():
                 if (values := says(hour)) is not None:
@@ -125,6 +131,12 @@ class Home:
         for hour in range(day * 24 + 12, day * 24 + 60, 3):
             self.say(other, hour, {"volume_total_m3": round(hour * 0.01, 6)}, now=True)
         self.feed.commit()
+
+    def survey(self, kind, name, day):
+        """An object is found to be in service: always, or from a day on."""
+        since = None if day is None else micros(START + timedelta(days=day))
+        row = AssetRow(2, name, since, None, {"title": f"{name} {day}"}, withdrawn=False)
+        self.change(lambda: imports.import_assets(self.feed.store, kinds()[kind], [row], now=self.feed.now))
 
     def undo(self):
         """The last import is taken back."""
