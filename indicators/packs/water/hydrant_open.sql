@@ -6,7 +6,7 @@ grain = "hydrant"
 reads = ["hydrant", "inflow", "assignments", "things", "sun", "run"]
 references = ["The hydrant says so itself (open_state, or a flow above 1 m3/h); the inflow of its district says how much"]
 cadence = "commit"
-explains = ["water.district_leak", "water.pressure_leak"]
+explains = ["water.district_leak"]
 
 [title]
 en = "Hydrant opened"
