@@ -3,10 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.indicators.world import ROOT, empty, meter, put, registers
 
@@ -117,37 +114,6 @@ def test_a_step_of_an_hour_across_midnight_is_shared_without_a_mark():
     registers(connection, "m1", [(at, 0), (at + HOUR, 1)])
     rows = connection.execute("SELECT volume_m3, estimated FROM consumption_daily ORDER BY local_date").fetchall()
     assert rows == [(Decimal("0.25"), False), (Decimal("0.75"), False)]
-
-
-register_steps = st.lists(st.tuples(st.integers(1, 200_000), st.integers(0, 5_000_000)), min_size=2, max_size=12)
-MICRO = Decimal("0.000001")
-
-
-@pytest.fixture(scope="module")
-def world():
-    return empty()
-
-
-@settings(max_examples=60, deadline=None)
-@given(meters=st.lists(st.tuples(st.integers(0, 10**9), register_steps), min_size=1, max_size=3), shuffle=st.randoms())
-def test_consumption_equals_the_difference_of_registers_to_the_last_digit(world, meters, shuffle):
-    """Any cadence, any number of exchanges, any order of arrival: steps and days both add up exactly."""
-    for table in ("things", "assignments", "water_meter"):
-        world.execute(f"DELETE FROM {table}")
-    at, expected, readings = START, 0, {}
-    for number, (first, steps) in enumerate(meters):
-        begin, value, device = at, first, f"m{number}"
-        for seconds, rise in steps:
-            at, value = at + timedelta(seconds=seconds), value + rise
-            readings[at - timedelta(seconds=1)] = (device, value * MICRO)
-        registered = {"start_register": first * MICRO, "end_register": value * MICRO}
-        meter(world, "house", device, begin, valid_to=at, **registered)
-        expected += value - first
-    rows = [{"device_id": d, "observed_at": t, "volume_total_m3": v} for t, (d, v) in readings.items()]
-    shuffle.shuffle(rows)
-    put(world, "water_meter", pa.Table.from_pylist(rows))
-    assert world.execute("SELECT sum(volume_m3) FROM consumption_hourly").fetchone()[0] == expected * MICRO
-    assert world.execute("SELECT sum(volume_m3) FROM consumption_daily").fetchone()[0] == expected * MICRO
 
 
 DAIAD = ROOT.parent / "shared" / "data" / "daiad_smart_meters" / "swm_trialA.parquet"

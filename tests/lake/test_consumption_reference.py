@@ -104,7 +104,7 @@ def test_the_page_lists_which_readings_were_left_out(world):
     assert [int(row[2]) for row in world.execute(f"{query} ORDER BY observed_at").fetchall()] == [99999, 0, 0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data(), width=st.sampled_from([0, 1, 5]))
 def test_generated_dirt_is_booked_as_the_page_says(world, data, width):
     full = 10**width * 1000 if width else 0
