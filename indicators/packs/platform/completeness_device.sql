@@ -63,7 +63,7 @@ period_start = 2026-03-29
 value = 100.0
 denominator = 23.0
 */
-WITH slot AS (
+WITH slot AS MATERIALIZED (
     SELECT h.device_id, h.family, CAST(h.observed_at AT TIME ZONE r.zone AS DATE) AS local_date,
         -- a bit for each interval: those of a day are at most 101 where one lasts 15 minutes, so 127 bits hold them
         coalesce(bit_count(bit_or(1::HUGEINT << CAST(abs(epoch_us(h.observed_at) // (CAST(e.seconds AS BIGINT) * 1000000) % 127) AS INTEGER))
@@ -72,11 +72,13 @@ WITH slot AS (
     FROM heard AS h JOIN expected AS e ON e.family = h.family CROSS JOIN run AS r
     GROUP BY h.device_id, h.family, local_date
 ),
+day AS MATERIALIZED (  -- by itself, so that not every day of the calendar meets every assignment
+    SELECT l.local_date, l.starts_at, l.ends_at FROM local_days AS l SEMI JOIN slot AS s ON s.local_date = l.local_date
+),
 service AS (  -- seconds of the day for which each device was in service
     SELECT v.family, l.local_date, a.device_id,
         sum(epoch(least(coalesce(a.valid_to, l.ends_at), l.ends_at)) - epoch(greatest(a.valid_from, l.starts_at))) AS served
-    FROM (SELECT DISTINCT local_date FROM slot) AS d
-    JOIN local_days AS l ON l.local_date = d.local_date
+    FROM day AS l
     JOIN assignments AS a ON a.valid_from < l.ends_at AND (a.valid_to IS NULL OR a.valid_to > l.starts_at)
     JOIN devices AS v ON v.device_id = a.device_id
     GROUP BY v.family, l.local_date, a.device_id
