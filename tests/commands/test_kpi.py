@@ -1,4 +1,4 @@
-"""`drava indicators enter`, `kpis`, `report` on a real home: entered once, corrected, taken back, and nothing is lost."""
+"""`drava indicators enter`, `kpis`, `report` on a real home: entered, corrected, taken back, and nothing is lost."""
 
 import json
 from datetime import UTC, datetime
