@@ -100,6 +100,7 @@ def watching(home, **environment):
     return subprocess.Popen([*DRAVA, "--home", str(home), "alarms", "watch"], cwd=ROOT, env=os.environ | environment)
 
 
+@pytest.mark.soak
 def test_from_the_broker_to_the_mail_and_a_restart_in_the_middle_tells_each_alarm_once(town, inbox):
     home, port = town
     now = datetime.now(UTC)
