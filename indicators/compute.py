@@ -4,7 +4,7 @@ In this order nothing is forgotten: what was marked before the snapshot was take
 marked. A run that is cut off anywhere leaves every mark as it was, and the next one computes the same again.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from catalog import marks
 from catalog.marks import Taken
@@ -36,7 +36,8 @@ def bring_up_to_date(
     reached("taken")
     with lake.exclusive():
         snapshot = find(lake.home.path)  # with the registry of this moment: the lock has published it
-    seen = Seen(snapshot.id, snapshot.at, _beginning(lake, snapshot, taken, as_of))
+    rows = _rows(lake, snapshot)
+    seen = Seen(snapshot.id, snapshot.at, _beginning(rows, taken, as_of), rows)
     with open_found(lake.home.path, snapshot, settings=lake.home.settings, limited=False) as connection:
         found = run_dirty(
             connection, wanted, as_of=as_of, settings=lake.home.settings, seen=seen, taken=taken, full=full
@@ -52,10 +53,18 @@ def bring_up_to_date(
     return found
 
 
-def _beginning(lake: Lake, snapshot: Snapshot, taken: Taken, as_of: datetime) -> date:
+def _rows(lake: Lake, snapshot: Snapshot) -> dict[str, dict[int, int]]:
+    """How many readings of each family every day has (UTC, an ordinal)."""
+    found: dict[str, dict[int, int]] = {}
+    for name in families():
+        for file in files_of(lake.home.path, snapshot, name):
+            days, day = found.setdefault(name, {}), date.fromisoformat(file.day).toordinal()
+            days[day] = days.get(day, 0) + file.rows
+    return found
+
+
+def _beginning(rows: dict[str, dict[int, int]], taken: Taken, as_of: datetime) -> date:
     """The first local day of which anything is stored, or was when an earlier run looked."""
-    days = [files[0].day for name in families() if (files := files_of(lake.home.path, snapshot, name))]
-    if not days:
-        return min(as_of.date(), date.fromisoformat(taken.beginning))
-    first = date.fromisoformat(min(days)) - timedelta(days=1)  # west of Greenwich it may be the day before
+    days = [min(of) for of in rows.values()]
+    first = date.fromordinal(min(days) - 1) if days else as_of.date()  # west of Greenwich it may be the day before
     return min(first, date.fromisoformat(taken.beginning))

@@ -3,7 +3,7 @@
 Everything here is about days and ids; nothing is read. A span is two ordinals of days, the first and the last.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -11,9 +11,10 @@ from catalog.marks import ALL, ERASED, Mark, Position
 from indicators.header import Pack, Period, Reach
 from schemas.vocabulary import families
 
-CHUNK = 92  # days that are computed at once at most: it bounds the memory
+CHUNK, ROWS = 92, 3_000_000  # days and readings that are computed at once at most: they bound the memory
 NEXT = Reach(before=0, after=0)
 Span = tuple[int, int]
+Rows = Callable[[int, int], int]  # how many readings a pack reads of the days of a span
 
 
 @dataclass
@@ -80,24 +81,29 @@ def _add(found: Dirt, pack: Pack, mark: Mark, now: Now, *, came: bool) -> None:
         found.add(subject, (first, last), pack.reach)
 
 
-def stretches(pack: Pack, dirt: Dirt) -> Iterator[Stretch]:
+def stretches(pack: Pack, dirt: Dirt, rows: Rows = lambda *_: 0) -> Iterator[Stretch]:
     """The periods whose values may be others now, in stretches that are computed one by one."""
-    yield from (Stretch(*part) for part in _parts(pack, dirt.every))
+    yield from (Stretch(*part) for part in _parts(pack, dirt.every, rows))
     alike: dict[tuple[Span, ...], set[str]] = {}  # subjects with the same days go together
     for subject, spans in dirt.named.items():
         alike.setdefault(tuple(merged(spans)), set()).add(subject)
     for days, subjects in alike.items():
-        yield from (Stretch(*part, frozenset(subjects)) for part in _parts(pack, days))
+        yield from (Stretch(*part, frozenset(subjects)) for part in _parts(pack, days, lambda *_: 0))
 
 
-def _parts(pack: Pack, spans: Iterable[Span]) -> Iterator[tuple[date, date]]:
+def _parts(pack: Pack, spans: Iterable[Span], rows: Rows) -> Iterator[tuple[date, date]]:
     """Spans as whole periods, merged where they see the same days, and cut where they are long."""
     periods = ((_begin(pack.period, first), _end(pack.period, last)) for first, last in spans)
     days = [(begin.toordinal(), end.toordinal() - 1) for begin, end in periods]
-    for first, last in merged(days, pack.reach.before + pack.reach.after):
+    gap = 0 if pack.changes else pack.reach.before + pack.reach.after
+    for first, last in merged(days, gap):
         begin, behind = date.fromordinal(first), date.fromordinal(last + 1)
         while begin < behind:
-            end = min(_end(pack.period, begin.toordinal() + CHUNK - 1), behind)
+            end = _end(pack.period, begin.toordinal())
+            while end < behind and (more := _end(pack.period, end.toordinal())) <= begin + timedelta(days=CHUNK):
+                if rows(begin.toordinal(), more.toordinal() - 1) > ROWS:
+                    break
+                end = more
             yield begin, end - timedelta(days=1)
             begin = end
 

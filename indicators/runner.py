@@ -7,9 +7,10 @@ any more. What it gives equals what a run over all history would give.
 
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache, partial
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from catalog.marks import ALL, Run, Taken
 from indicators.dirty import Dirt, Now, Stretch, dirt_of, merged, stretches, whole
-from indicators.frame import Cursor, Part, Terms, frame
+from indicators.frame import LOCAL, Cursor, Part, Terms, frame
 from indicators.header import Pack, chosen, packs
 from indicators.order import ordered
 from indicators.values import KEY, Known, changed, chosen_rows, empty, stored, subjects_of
@@ -41,6 +42,7 @@ class Seen:
     snapshot_id: int
     snapshot_at: datetime
     beginning: date
+    rows: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # of each family, by day (ordinal)
 
 
 @dataclass
@@ -95,7 +97,7 @@ def run_dirty(
             dirt.add(subject if pack.own else ALL, (first.toordinal(), last.toordinal()), pack.reach)
         rows = [empty()]
         _follow(connection, pack, dirt, terms)
-        for stretch in stretches(pack, dirt):
+        for stretch in stretches(pack, dirt, partial(_rows, pack, seen)):
             count, new = _stretch(connection, pack, stretch, terms, seen, found)
             computed[pack.id] += count
             rows.append(new)
@@ -121,8 +123,12 @@ def definition(pack: Pack, terms: Terms) -> int:
 
 def inputs(pack: Pack) -> frozenset[str]:
     """Every dataset on which an indicator depends: tables of the lake and of the registry, other indicators."""
-    every = set(families()) if "heard" in pack.reads else set()
-    return frozenset(needed(pack.reads) | every | set(pack.needs))
+    return _inputs((*pack.reads, *pack.needs))
+
+
+@cache
+def _inputs(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(needed(names) | set(names) | (set(families()) if "heard" in names else set()))
 
 
 def _dirt(pack: Pack, version: int, taken: Taken, terms: Terms, now: Now) -> Dirt:
@@ -152,6 +158,14 @@ def _stretch(
         fresh = pl.DataFrame(_values(connection, pack, terms.as_of, seen.snapshot_id, condition))
     run = {"version": pack.version, "snapshot_id": seen.snapshot_id, "computed_at": terms.as_of}
     return fresh.height, changed(fresh, stored(connection, pack.id, condition), run)
+
+
+def _rows(pack: Pack, seen: Seen, first: int, last: int) -> int:
+    """How many readings a pack reads for the values of these days. Macros read few besides those of their days."""
+    near = pack.changes is not None or any(name in LOCAL for name in pack.reads)
+    before, after = (BESIDE, BESIDE) if near else (pack.reach.before, pack.reach.after)
+    days = range(first - before, last + after + 1)
+    return sum(of.get(day, 0) for name, of in seen.rows.items() if name in inputs(pack) for day in days)
 
 
 def _follow(connection: Cursor, pack: Pack, dirt: Dirt, terms: Terms) -> None:
