@@ -19,10 +19,12 @@ __all__ = ["COLUMNS", "find"]
 REST_LPH = 0.5  # less is rest: a register of whole litres shows 1 or 0
 LEAST_H = 0.75  # shorter steps are put together
 CLEAR_STEP_H = 3.0  # longer ones say nothing about an hour of the day
-SURPRISE = 23.0  # of the hours without rest and of the floor together, in natural logarithms
+SURPRISE = 18.0  # of the hours without rest and of the floor together, in natural logarithms
+ALONE = 11.0  # of which the hours without rest alone
 MOST_AN_HOUR = 3.0  # no single hour says more
 LEAST_RUN_H = 6.0
-FLOOR, FLOOR_LPH = 1.25, 1.0  # hours up to so much above the lowest are the floor
+WATERING_LPH, WATERING_H = 60.0, 13.0  # so much may be a garden or a pool, and has to run for longer
+FLOOR, FLOOR_LPH = 1.08, 1.0  # hours up to so much above the lowest are the floor
 SELDOM, OFTEN = 0.15, 0.3  # the floor counts in full at hours at which it rests so often, and not at those where seldom
 FLOOR_H, FREE_H = 4.0, 3.0  # so many of them, and those that say nothing
 STEADY = 4.0  # each more says so many times the logarithm of the lowest flow in L/h
@@ -83,7 +85,10 @@ def _step(state: _State, table: Steps, number: int, found: list[dict[str, object
     low = np.fmin.reduce(run, axis=1)
     floor = ((run <= FLOOR * low[:, None] + FLOOR_LPH) * state.odd[whole]).sum(axis=1)
     total = state.score[whole] + STEADY * np.clip(floor - FREE_H, 0, None) * np.log(np.fmax(low, 1.0))
-    leaky = (total >= SURPRISE) & (state.run_h[whole] >= LEAST_RUN_H) & (floor >= FLOOR_H) | high
+    least = np.where(low >= WATERING_LPH, WATERING_H, LEAST_RUN_H)
+    leaky = (total >= SURPRISE) & (state.score[whole] >= ALONE) & (state.run_h[whole] >= least) & (
+        floor >= FLOOR_H
+    ) | high
     leaky &= state.watched[whole] >= KNOWN_H
     _alarms(state, table, number, whole[leaky], whole[~leaky], found)
 
