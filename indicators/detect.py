@@ -78,7 +78,7 @@ def _named(pack: Pack, found: pa.Table) -> pa.Table:
 
 def _conditions(connection: Cursor, pack: Pack, terms: Terms) -> pa.Table:
     """What the method of a pack finds in the series that its SELECT yields, with the places of the registry."""
-    series = pl.DataFrame(connection.sql(f"SELECT * FROM ({pack.sql}) ORDER BY asset, \"at\"").to_arrow_table())
+    series = pl.DataFrame(connection.sql(f'SELECT * FROM ({pack.sql}) ORDER BY asset, "at"').to_arrow_table())
     held = _registered(connection, pack.subject)
     assets = {key: json.loads(row["attributes"] or "{}") for key, row in held.items()}
     rows = []
@@ -108,7 +108,10 @@ _PLACES = {
     "device": """SELECT a.device_id AS asset, any_value(t.attributes) AS attributes, any_value(t.area_id) AS area_id,
         any_value(t.thing_id) AS thing_id
         FROM assignments AS a JOIN things AS t ON t.thing_id = a.thing_id AND a.valid_to IS NULL GROUP BY ALL""",
-    "area": "SELECT area_id AS asset, NULL AS attributes FROM areas",
+    "area": """SELECT area_id AS asset, (  -- the district meter that names the model of the network speaks for its area
+            SELECT min(t.attributes) FROM things AS t
+            WHERE t.area_id = areas.area_id AND t.family = 'district_meter' AND json_exists(t.attributes, '$.network')
+        ) AS attributes FROM areas""",
 }
 
 
