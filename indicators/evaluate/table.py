@@ -7,7 +7,7 @@ detector's method and pack, and the rules of scoring. What has another digest to
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -143,7 +143,7 @@ def table(figures: Path) -> str:
             parts += [f"## {title}\n", _lines(_TITLES), _lines(["---"] * len(_TITLES))]
             parts += [_lines(list(row.values())) for row in rows]
             parts.append("")
-    parts += [_kinds(held), _what()]
+    parts += [_kinds(held), _what({str(result["dataset"]) for result in held.values()})]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -164,9 +164,11 @@ def _kinds(held: Figures) -> str:
     return "\n".join([*lines, ""])
 
 
-def _what() -> str:
+def _what(measured: Collection[str]) -> str:
     lines = ["## The datasets\n"]
     for name, text in shipped().items():
+        if name not in measured:
+            continue
         told = tomllib.loads(text)
         note = f" {told['note'].strip()}" if told.get("note") else ""
         lines.append(f"- **{name}**: {told['title']}. {told['licence']}.{note}")
