@@ -22,7 +22,7 @@ SETTLE = DAY  # after a sudden change
 # A sudden change: mean of so many steps against the day before, in units of its own usual, and that usual unknown.
 FAST = ((3, 12.0, 3.0), (24, 7.0, 6.0))
 SLOW = 3 * DAY  # a growing one: mean of three days against what was learned from the weeks before the gap
-SLOW_SCORE = 5.0
+SLOW_SCORE = 6.0
 SLOW_USUAL = 15.0  # while it is not known
 SLOW_LEAST = 3.0
 SLOW_STEP = DAY // 4

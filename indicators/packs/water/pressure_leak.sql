@@ -3,7 +3,7 @@ id = "water.pressure_leak"
 kind = "detector"
 version = 1
 grain = "area"
-reads = ["inflow", "inflow_slots", "district_meter", "hydrant", "assignments", "things", "run"]
+reads = ["inflow", "inflow_slots", "district_meter", "assignments", "things", "run"]
 references = ["Pressures regressed on flows, levels and the time of day, learned anew every day from the two weeks before; what remains is whitened (Hotelling). docs/detection.md has what it finds"]
 cadence = "hour"
 method = "pressure_leak"
@@ -15,8 +15,8 @@ en = "Leak seen by pressures"
 sl = "Puščanje, vidno v tlakih"
 
 [meaning]
-en = "The pressures of a district no longer follow from its flows as they did in the weeks before: at once (known within an hour) or growing over days. Pressures of district meters and hydrants are used. Where attribute network of a district meter names an EPANET file whose nodes and links bear the names of the sensors (or their attributes node and link), the pipe that fits best is named."
-sl = "Tlaki v območju ne sledijo več pretokom tako kot v prejšnjih tednih: nenadoma (znano v eni uri) ali počasi v nekaj dneh. Upoštevani so tlaki merilnikov območja in hidrantov. Če lastnost network merilnika območja navaja datoteko EPANET, katere vozlišča in povezave nosijo imena tipal (ali njihovi lastnosti node in link), je imenovana cev, ki se najbolj ujema."
+en = "The pressures of a district no longer follow from its flows as they did in the weeks before: at once (known within an hour) or growing over days. It needs two or more district meters with pressure in the area. Where attribute network of a district meter names an EPANET file whose nodes and links bear the names of the sensors (or their attributes node and link), the pipe that fits best is named."
+sl = "Tlaki v območju ne sledijo več pretokom tako kot v prejšnjih tednih: nenadoma (znano v eni uri) ali počasi v nekaj dneh. V območju potrebuje vsaj dva merilnika s tlakom. Če lastnost network merilnika območja navaja datoteko EPANET, katere vozlišča in povezave nosijo imena tipal (ali njihovi lastnosti node in link), je imenovana cev, ki se najbolj ujema."
 
 [says.what]
 en = "Leak in the network, seen by pressures"
@@ -56,8 +56,6 @@ WITH place AS (
 ),
 reading AS (
     SELECT device_id, observed_at, pressure_kpa FROM district_meter WHERE pressure_kpa IS NOT NULL AND quality NOT IN (4, 9)
-    UNION ALL
-    SELECT device_id, observed_at, pressure_kpa FROM hydrant WHERE pressure_kpa IS NOT NULL AND quality NOT IN (4, 9)
 ),
 pressure AS (
     SELECT p.area_id, p.node, time_bucket(INTERVAL 15 MINUTE, r.observed_at) AS starts_at, avg(r.pressure_kpa) / 9.80665 AS m
@@ -67,6 +65,7 @@ pressure AS (
 ),
 pressures AS (
     SELECT area_id, starts_at, list(node ORDER BY node) AS sensors, list(m ORDER BY node) AS pressures FROM pressure GROUP BY ALL
+    HAVING count(*) >= 2  -- one pressure alone cannot tell a leak from a valve
 ),
 flow AS (
     SELECT i.area_id, i.starts_at, list(p.link ORDER BY p.link) AS meters, list(i.flow_m3h ORDER BY p.link) AS flows
