@@ -2,7 +2,7 @@
 
 EPANET runs the model once a junction with a leak there, at six times of a day. From what that does to pressure and flow
 at the sensors the part is taken away that the regression of the district already explains by its flows; what is left is
-held against the change that was measured, both whitened. The runs of a file are made once a process (10 s for L-TOWN).
+held against the change that was measured, both whitened. The runs of a file are made once a process.
 """
 
 import tempfile
