@@ -1,0 +1,62 @@
+"""Failed sensors: the leaps of a real water station are found, its clean run is quiet, nothing looks ahead."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from indicators.evaluate.dataset import chosen
+from indicators.evaluate.run import evaluate
+from indicators.evaluate.series import series
+from indicators.methods.sensor_failure import find
+from tests.indicators.causal import is_causal
+from tests.indicators.world import ROOT
+
+DATA = ROOT.parent / "shared" / "data"
+REAL = pytest.mark.skipif(not (DATA / "wdseventdb_testbed").is_dir(), reason="WDSEventDB is not beside this checkout")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@REAL
+def test_the_failures_of_a_real_station_that_can_be_seen_are_found_and_the_clean_run_is_quiet():
+    told = evaluate(chosen(["wdseventdb_testbed"], DATA)[0])[0]
+    assert (told["found"], told["false"]) == (2, 0)
+    assert told["step_f1"] >= 0.9
+
+
+@REAL
+def test_it_does_not_look_ahead():
+    rows = series(chosen(["wdseventdb_testbed"], DATA)[0])
+    cuts = [datetime(2025, 1, 1, 13, 33, tzinfo=UTC), datetime(2025, 1, 1, 15, 11, 10, tzinfo=UTC)]
+    assert is_causal(find, rows, {}, cuts) >= 2
+
+
+def of(values):
+    at = [START + timedelta(minutes=15 * number) for number in range(len(values))]
+    return pl.DataFrame(
+        {"asset": "one", "at": at, "local": [one.replace(tzinfo=None) for one in at], "value_level": values}
+    )
+
+
+def waves(count):
+    chance = np.random.default_rng(7)
+    return 2 + np.sin(np.arange(count) / 15) + chance.normal(0, 0.02, count)
+
+
+def test_a_value_that_stands_still_is_stuck_and_zero_is_a_rest():
+    values = waves(2000)
+    values[1500:1700] = values[1500]
+    found = find(of(values), {}).row(0, named=True)
+    assert found["since"] == START + timedelta(minutes=15 * 1500)
+    assert found["until"] == START + timedelta(minutes=15 * 1700)
+    values[1500:1700] = 0.0
+    assert [one["evidence"].count("stuck") for one in find(of(values), {}).iter_rows(named=True)] == []
+
+
+def test_a_flood_that_rises_step_by_step_is_no_failure_and_a_glitch_of_three_readings_neither():
+    values = waves(2000)
+    values[1500:1540] += np.linspace(0, 12, 40)
+    values[1540:1600] += 12
+    values[1800:1803] = -40
+    assert find(of(values), {}).is_empty()
