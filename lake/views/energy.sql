@@ -34,6 +34,25 @@ JOIN things AS t ON t.family = k.family
 JOIN assignments AS a ON a.thing_id = t.thing_id
 LEFT JOIN devices AS d ON d.device_id = a.device_id;
 
+-- What only came twice, or was completed by another measure, is no revision.
+CREATE OR REPLACE VIEW energy_revisions AS
+WITH told AS (
+    SELECT 'heat_meter/heat' AS measure, device_id, day, observed_at, heat_total_kwh AS register, quality FROM heat_meter_revisions
+    UNION ALL
+    SELECT 'heat_meter/cooling', device_id, day, observed_at, cooling_total_kwh, quality FROM heat_meter_revisions
+    UNION ALL
+    SELECT 'building_energy/electricity', device_id, day, observed_at, electricity_total_kwh, quality FROM building_energy_revisions
+    UNION ALL
+    SELECT 'building_energy/heat', device_id, day, observed_at, heat_total_kwh, quality FROM building_energy_revisions
+    UNION ALL
+    SELECT 'building_energy/cooling', device_id, day, observed_at, cooling_total_kwh, quality FROM building_energy_revisions
+    UNION ALL
+    SELECT 'streetlight/electricity', device_id, day, observed_at, energy_total_kwh, quality FROM streetlight_revisions
+)
+SELECT measure, device_id, day, observed_at FROM told
+GROUP BY measure, device_id, day, observed_at
+HAVING min(register) <> max(register) OR min(quality IN (4, 9)) <> max(quality IN (4, 9));
+
 CREATE OR REPLACE VIEW energy_hourly AS
 SELECT thing_id, device_id, starts_at, ends_at, amount AS energy_kwh, estimated, split_part(measure, '/', 2) AS measure, step,
     register_before, register_after
@@ -49,3 +68,7 @@ CREATE OR REPLACE MACRO energy_days(first, last) AS TABLE
 WITH energy AS (FROM register_steps('energy_registers', 'energy_spans', first, last))
 SELECT thing_id, local_date, amount AS energy_kwh, estimated, coverage, split_part(measure, '/', 2) AS measure
 FROM register_days('energy', first, last);
+
+-- thing_id, wide, first_date, last_date: as consumption_reach, of every register of a thing.
+CREATE OR REPLACE MACRO energy_reach(first, last) AS TABLE
+FROM register_reach('energy_registers', 'energy_spans', 'energy_revisions', first, last);

@@ -9,6 +9,7 @@ references = ["Registers by the arithmetic of docs/consumption.md"]
 cadence = "night"
 own = true
 reach = { before = 64, after = 57 }
+changes = "energy_reach"
 
 [title]
 en = "Energy of a luminaire"
