@@ -1,4 +1,4 @@
-"""A part of energy is that part of the whole; changed readings change days where energy_reach says so, and no others."""
+"""A part of energy is that part of the whole; changed readings change days where energy_reach says, and no others."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
