@@ -48,12 +48,13 @@ def run_detectors(connection: Cursor, *, as_of: datetime, settings: Settings, id
     """
     wanted = detectors(settings, ids)
     terms = Terms.of(settings, as_of)
-    back = timedelta(days=max((pack.memory_days for pack in wanted), default=1))
-    with frame(connection, terms, [*reads(wanted), "things", "areas", "assignments"], back=back):
-        tables = [
-            _conditions(connection, pack, terms) if pack.method else _findings(connection, pack) for pack in wanted
-        ]
-    return pa.concat_tables(tables) if tables else FINDINGS.empty_table()
+    found: dict[str, pa.Table] = {}
+    for days in sorted({pack.memory_days for pack in wanted}):  # nobody pays for the memory of another
+        alike = [pack for pack in wanted if pack.memory_days == days]
+        with frame(connection, terms, [*reads(alike), "things", "areas", "assignments"], back=timedelta(days=days)):
+            for pack in alike:
+                found[pack.id] = _conditions(connection, pack, terms) if pack.method else _findings(connection, pack)
+    return pa.concat_tables([found[pack.id] for pack in wanted]) if found else FINDINGS.empty_table()
 
 
 def _findings(connection: Cursor, pack: Pack) -> pa.Table:
