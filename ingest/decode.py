@@ -17,6 +17,7 @@ from catalog.registry import Device
 from devices.registry import normal_id
 from ingest.codecs.json import as_datetime, elements
 from ingest.codecs.record import Housekeeping, Reading, Rejected, Uplink
+from ingest.identity import AUTHOR
 from ingest.route import Router, Source
 from ingest.rows import FamilyRows, Wrong, build, decoder
 from ingest.uplink import readings as of_uplink
@@ -229,6 +230,8 @@ class _General:
         rows.message.append(number)
         rows.device.append(device.num)
         extra = reading.extra | unknown
+        if AUTHOR in extra and self.batch.messages["qos"][number].as_py() is not None:
+            extra[f"said_{AUTHOR}"] = extra.pop(AUTHOR)  # over MQTT nobody speaks as the person who corrects
         if extra:
             rows.extra[place] = msgspec.json.encode(extra).decode()
         if element != WHOLE:

@@ -56,7 +56,9 @@ def insisting(judged: pl.DataFrame) -> pl.DataFrame:
     again = judged["status"] == DUPLICATE
     if not again.any() or "_history" not in judged.columns:
         return judged
-    person = pl.col("_history").fill_null(value=False) & pl.col("extra").str.contains(f'"{AUTHOR}"', literal=True)
+    person = (
+        pl.col("_history").fill_null(value=False) & pl.col("extra").str.json_path_match(f"$.{AUTHOR}").is_not_null()
+    )
     says = again & judged.select(person.fill_null(value=False))["_history"]
     return judged.with_columns(
         status=pl.when(says).then(pl.lit(REVISED)).otherwise(pl.col("status")),

@@ -57,6 +57,17 @@ def test_a_correction_has_the_last_word_and_says_who_and_why(feed):
     assert ("water_meter", "m1", "2026-03-02") in marks
 
 
+def test_no_device_speaks_as_the_person_who_corrects(feed):
+    at = AT - timedelta(hours=2)
+    forged = {"time": at.isoformat(), "seq": 90, "volume_total_m3": 55.0, "corrected_by": "mayor", "correction": "x"}
+    feed.say(topic("m1"), forged, at=AT + timedelta(hours=9))
+    feed.commit()
+    row = f"FROM water_meter WHERE observed_at = TIMESTAMPTZ '{at.isoformat()}'"
+    value, extra = feed.sql(f"SELECT CAST(volume_total_m3 AS DOUBLE), extra {row}")[0]
+    assert (value, json.loads(extra)) == (55.0, {"said_corrected_by": "mayor", "correction": "x"})
+    assert feed.sql("SELECT count(*) FROM water_meter_revisions WHERE extra LIKE '%\"corrected_by\"%mayor%'") == [(0,)]
+
+
 def test_a_counter_is_corrected_by_its_keys(feed):
     keys = {"lane": "1", "direction": "in", "vehicle_class": "all"}
     correct(feed.writer, said(9, device="c1", measure="count", keys=keys))
