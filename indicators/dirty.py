@@ -100,8 +100,9 @@ def _parts(pack: Pack, spans: Iterable[Span], rows: Rows) -> Iterator[tuple[date
         begin, behind = date.fromordinal(first), date.fromordinal(last + 1)
         while begin < behind:
             end = _end(pack.period, begin.toordinal())
+            most = max(ROWS, rows(begin.toordinal(), end.toordinal() - 1) * 3 // 2)  # days share what they reach
             while end < behind and (more := _end(pack.period, end.toordinal())) <= begin + timedelta(days=CHUNK):
-                if rows(begin.toordinal(), more.toordinal() - 1) > ROWS:
+                if rows(begin.toordinal(), more.toordinal() - 1) > most:
                     break
                 end = more
             yield begin, end - timedelta(days=1)

@@ -76,4 +76,13 @@ def test_long_stretches_are_cut_by_days_and_by_rows():
     assert all((b.first - a.last).days == 1 for a, b in pairwise(parts))
     heavy = list(stretches(pack(), dirt, lambda first, last: (last - first + 1) * 1_000_000))
     assert {(s.last - s.first).days + 1 for s in heavy[:-1]} == {3}
-    assert len(list(stretches(pack(period="month"), Dirt(every=dirt.every), lambda *_: 10**9))) >= 12
+    many = lambda first, last: (last - first + 1) * 10**6  # noqa: E731
+    assert len(list(stretches(pack(period="month"), Dirt(every=dirt.every), many))) >= 12
+
+
+def test_days_that_share_what_they_reach_are_not_cut_apart():
+    today = date(2026, 7, 1).toordinal()
+    known = lambda first, last: (min(last, today) - (first - 8) + 1) * 10**6  # noqa: E731 - none after today
+    found = pack(reach={"before": 8, "after": 0})
+    assert len(list(stretches(found, Dirt(every=[(today, today + 9)]), known))) == 1
+    assert len(list(stretches(found, Dirt(every=[(today - 9, today)]), known))) == 2
