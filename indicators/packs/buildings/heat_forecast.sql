@@ -1,0 +1,58 @@
+/*
+id = "buildings.heat_forecast"
+kind = "indicator"
+version = 1
+unit = "kW.h"
+grain = "building, local day on which it is made"
+personal = true
+reads = ["indicator_values", "run"]
+needs = ["buildings.heat", "environment.temperature_day"]
+references = ["Least squares of daily heat on the mean outdoor temperature over the days of the last 60 below 15 °C, 20 at least (a convention, unverified)"]
+cadence = "night"
+reach = { before = 60, after = 0 }
+
+[title]
+en = "Heat of tomorrow by the outdoor temperature"
+sl = "Jutrišnja toplota po zunanji temperaturi"
+
+[meaning]
+en = "Heat that a building is to draw on the day behind this one if it stays as warm as on this day (mean over the weather stations): a line through its own days of the last 60 below 15 °C. There is no family of weather forecasts. The numerator is the heat of this day, the denominator the days behind the line; with fewer than 20, on a warmer day, or where heat does not fall with warmth there is no value."
+sl = "Toplota, ki jo bo stavba porabila naslednji dan, če ostane tako toplo kot ta dan (povprečje vremenskih postaj): premica skozi njene dni zadnjih 60 pod 15 °C. Družine vremenskih napovedi ni. Števec je toplota tega dne, imenovalec dnevi za premico; pri manj kot 20, na toplejši dan ali če toplota s temperaturo ne pada, vrednosti ni."
+
+[[example]]
+title = "Two kilowatt-hours for each degree below 15; the building known for 19 days has none"
+as_of = 2026-01-31T12:00:00Z
+[example.given]
+indicator_values = """
+SELECT 'environment.temperature_day' AS indicator, 'thing' AS subject_kind, 'station' AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end, CAST(day(d) % 7 AS DOUBLE) AS value, 1.0 AS coverage
+FROM range(TIMESTAMP '2026-01-11', TIMESTAMP '2026-01-31', INTERVAL 1 DAY) AS r (d)
+UNION ALL SELECT 'buildings.heat', 'thing', 'x' || i, d::DATE, d::DATE + 1, 2.0 * (15 - day(d) % 7), 1.0
+FROM range(TIMESTAMP '2026-01-11', TIMESTAMP '2026-01-31', INTERVAL 1 DAY) AS r (d), range(2) AS x (i) WHERE i = 0 OR day(d) > 11"""
+[[example.expect]]
+subject_kind = "thing"
+subject_id = "x0"
+period_start = 2026-01-30
+value = 26.0
+numerator = 26.0
+denominator = 20.0
+*/
+WITH outdoor AS (
+    SELECT period_start AS local_date, CAST(avg(CAST(value AS DECIMAL(18, 4))) AS DOUBLE) AS cel
+    FROM indicator_values WHERE indicator = 'environment.temperature_day' AND value IS NOT NULL GROUP BY period_start
+),
+known AS (
+    SELECT v.subject_id, v.period_start AS local_date, v.value AS kwh, o.cel
+    FROM indicator_values AS v JOIN outdoor AS o ON o.local_date = v.period_start AND o.cel < 15
+    WHERE v.indicator = 'buildings.heat' AND v.value IS NOT NULL AND v.coverage >= 0.9
+),
+line AS (
+    SELECT *, count(*) OVER w AS days, regr_slope(kwh, cel) OVER w AS slope, regr_intercept(kwh, cel) OVER w AS base
+    FROM known
+    WINDOW w AS (PARTITION BY subject_id ORDER BY local_date RANGE BETWEEN INTERVAL 59 DAY PRECEDING AND CURRENT ROW)
+)
+SELECT 'thing' AS subject_kind, subject_id, local_date AS period_start, local_date + 1 AS period_end,
+    round(greatest(0, base + slope * cel), 6) AS value, kwh AS numerator, days AS denominator, least(1, days / 60) AS coverage,
+    1 AS devices, 1.0 AS estimated_share
+FROM line CROSS JOIN run AS r
+WHERE local_date < r.today AND days >= 20 AND slope < 0 AND isfinite(slope)
+ORDER BY subject_id, period_start
