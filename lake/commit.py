@@ -20,7 +20,7 @@ from catalog.marks import ALL, MANY, Mark, Run
 from catalog.plans import DataFile, Plan, Snapshot, TableChange
 from catalog.store import Store
 from lake.delta import Delta
-from lake.files import sync_file, sync_folder, write_parquet
+from lake.files import Pieces, sync_file, sync_folder, write_parquet
 from lake.lock import locked
 from lake.publish import Publisher
 from lake.tables import tables
@@ -37,6 +37,7 @@ DISK_WAITS = 32  # files and folders synced at once
 
 Clock = Callable[[], datetime]
 Days = Mapping[str, pa.Table]  # UTC day -> rows
+Rewritten = Mapping[str, pa.Table | Pieces]  # the same, perhaps piece by piece
 
 
 class Lake:
@@ -109,7 +110,7 @@ class Lake:
     def rewrite(
         self,
         kind: str,
-        rows: Mapping[str, Days],
+        rows: Mapping[str, Rewritten],
         removes: Mapping[str, Sequence[DataFile]],
         dirty: Sequence[Mark] = (),
     ) -> Snapshot:
@@ -122,7 +123,7 @@ class Lake:
     def _change(
         self,
         kind: str,
-        rows: Mapping[str, Days],
+        rows: Mapping[str, Rewritten],
         removes: Mapping[str, Sequence[DataFile]],
         facts: Mapping[str, Any],
     ) -> Snapshot:
@@ -143,7 +144,7 @@ class Lake:
         reached("plan_written")
         return self._roll_forward(plan)
 
-    def _write(self, number: int, rows: Mapping[str, Days], now: int) -> dict[str, list[DataFile]]:
+    def _write(self, number: int, rows: Mapping[str, Rewritten], now: int) -> dict[str, list[DataFile]]:
         """Write and sync all files; while some are encoded, others wait for the disk."""
         jobs = [
             (name, self._encoders.submit(write_parquet, self.home.lake / name, f"{number:010d}", day, table, now))

@@ -14,6 +14,7 @@ from catalog.plans import DataFile
 from lake.commit import Lake
 from lake.sweep import sweep
 from lake.tables import MESSAGE_COUNTS, READING_COUNTS, columns, tables
+from lake.whole import finish, is_over, ripe
 
 HOT_FILES = 48  # a day with so many small files is compacted while it fills
 COLD_FILES = 8  # and with so many when there is nothing else to do
@@ -21,6 +22,7 @@ SMALL_ROWS = 50_000  # larger files are left alone
 ROWS_AT_ONCE, BYTES_AT_ONCE = 100_000, 6 * 2**20  # bounds the memory of a compaction: 60 MB of a family
 CHECKPOINT_COMMITS = 100
 SWEEP_FIRST, SWEEP_EVERY = timedelta(hours=1), timedelta(days=1)
+FINISH_EVERY = timedelta(minutes=1)  # a day that is over, where commits leave no rest
 
 
 class Keeper:
@@ -33,6 +35,8 @@ class Keeper:
         """Nothing is done before the first commit."""
         self.lake = lake
         self._waiting: dict[tuple[str, str], int] = {}  # days of tables with several small files
+        self._ripe: set[tuple[str, str]] = set()  # days whose files may become one when they are over
+        self._finish_at = lake.clock() + FINISH_EVERY
         self._sweep_at = lake.clock() + SWEEP_FIRST  # soon: who starts it anew each day is swept as well
 
     def after_commit(self) -> None:
@@ -44,6 +48,8 @@ class Keeper:
         if longest and entries[longest] >= CHECKPOINT_COMMITS:  # one a commit: none has to wait long
             with self.lake.exclusive():
                 self.lake.tables[longest].checkpoint()
+        if self.lake.clock() >= self._finish_at:
+            self._finish_one()
         self._sweep_when_due()  # a busy city never rests
 
     def rest(self) -> bool:
@@ -51,8 +57,20 @@ class Keeper:
         cold = next(iter(self._full(COLD_FILES)), None)
         if cold is not None:
             return compact(self.lake, *cold) > 0
+        if self._finish_one():
+            return True
         self._sweep_when_due()
         return False
+
+    def _finish_one(self) -> bool:
+        """Make one file of a day that is over, the newest first. False where there is none."""
+        self._finish_at = self.lake.clock() + FINISH_EVERY
+        over = [place for place in self._ripe if is_over(place[1], self.lake.clock())]
+        if not over:
+            return False
+        place = max(over, key=lambda place: place[1])
+        self._ripe.discard(place)  # what is done is looked at again, as touched
+        return finish(self.lake, *place) > 0
 
     def _sweep_when_due(self) -> None:
         if self.lake.clock() >= self._sweep_at:
@@ -62,15 +80,19 @@ class Keeper:
     def _names(self) -> Iterable[str]:
         return self.lake.snapshot.versions if self.lake.snapshot else ()
 
-    def _full(self, files: int) -> list[tuple[str, str]]:
+    def _full(self, least: int) -> list[tuple[str, str]]:
         """Tables and days with at least so many small files."""
         for name in self._names():
             table = self.lake.tables[name]
             for day in table.touched():
+                files = table.files().get(day, [])
                 self._waiting.pop((name, day), None)
-                if count := _many(table.files().get(day, [])):
+                self._ripe.discard((name, day))
+                if count := _many(files):
                     self._waiting[name, day] = count
-        return [place for place, count in self._waiting.items() if count >= files]
+                if ripe(name, files):
+                    self._ripe.add((name, day))
+        return [place for place, count in self._waiting.items() if count >= least]
 
 
 def compact(lake: Lake, name: str, day: str) -> int:
