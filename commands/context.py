@@ -115,4 +115,9 @@ def cell(value: object) -> str:
     if value is None:
         return ""
     text = value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text).replace("[", "\\[")
+    return visible(text).replace("[", "\\[")
+
+
+def visible(text: str) -> str:
+    """A text for a terminal: control characters of hostile text made visible."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

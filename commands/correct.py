@@ -1,5 +1,6 @@
 """`drava correct`: a person says what a device should have said, and why."""
 
+import math
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -63,6 +64,9 @@ def _value(text: str) -> float | bool:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:
-        return float(text.replace(",", "."))
+        number = float(text.replace(",", "."))
     except ValueError:
-        raise DravaError(f"{text!r} is not a number", "Write it like 412.503") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise DravaError(f"{text!r} is not a number", "Write it like 412.503")
+    return number

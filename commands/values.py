@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.context import Context, Json, context, show_json, show_rows
+from commands.context import Context, Json, context, show_json, show_rows, visible
 from indicators.header import Pack, chosen
 from indicators.trace import Of, causes, messages, needed_values, readings, told
 from lake.query import open_found
@@ -42,7 +42,7 @@ def history(
         value = "no value any more" if gone else f"{row['value']} {row['unit']}"
         where = f"(snapshot {row['snapshot_id']}, coverage {row['coverage']})"
         sys.stdout.write(f"{row['computed_at']:%F %H:%M}Z  {value}  {where}\n")
-        sys.stdout.writelines(f"    {line}\n" for line in row["because"])
+        sys.stdout.writelines(f"    {visible(line)}\n" for line in row["because"])
 
 
 def explained(run: Context, pack: Pack, subject: str, period: str, *, as_json: bool) -> None:

@@ -167,16 +167,19 @@ class _Views:
         self._view(name, stored(SMALL[name], paths, partitioned=False))
 
 
+_COMMENT = re.compile(r"--.*")  # a word in it is no table; no literal of these files holds it
+
+
 def _base() -> list[str]:
     return [*tables(), "observations", "datasets", FRAMES, DAYS, *SMALL]
 
 
 @cache
 def _texts() -> tuple[str, ...]:
-    """The texts of lake/views/*.sql in name order: views and macros over the base views."""
+    """The texts of lake/views/*.sql in name order, without comments: views and macros over the base views."""
     folder = files("lake") / "views"
     found = sorted((file.name, file) for file in folder.iterdir()) if folder.is_dir() else []
-    return tuple(file.read_text("utf-8") for name, file in found if name.endswith(".sql"))
+    return tuple(_COMMENT.sub("", file.read_text("utf-8")) for name, file in found if name.endswith(".sql"))
 
 
 _CREATES = re.compile(r"create\s+(?:or\s+replace\s+)?(?:temp\s+)?(?:view|macro)\s+\"?(\w+)", re.IGNORECASE)
