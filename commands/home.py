@@ -44,7 +44,7 @@ def init(
     text = template.replace("@MUNICIPALITY@", municipality).replace("@BROKER@", broker).replace("@LANG@", lang)
     if broker.startswith("mqtts://"):  # beyond this machine: with the user that `drava deploy` gives rights to
         text = text.replace('# username = "drava"  ', f'username = "drava-{municipality}"')
-        text = text.replace("# password_file", "password_file")
+        text = text.replace('# password_file = "secrets/mqtt-password"', 'password_file = "secrets/mqtt-password"')
     _tried(text)
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(SHARED)

@@ -106,7 +106,9 @@ def test_indicators_are_stored_once_however_often_they_run(town):
 
 def test_alarms_are_found_published_and_kept_by_a_second_run(town):
     first = json.loads(town("detectors", "run", "--json"))
-    assert sorted(row["subject"] for row in first) == sorted(fault.thing_id for fault in town.place.faults)
+    # a counter that drops out is stuck, too: the second alarm stands under the first
+    places = {fault.area_id if fault.kind == "district_leak" else fault.thing_id for fault in town.place.faults}
+    assert {row["subject"] for row in first} == places
     assert json.loads(town("detectors", "run", "--json")) == []
     listed = json.loads(town("alarms", "list", "--json"))
     assert {row["alarm_id"] for row in listed} == {row["alarm_id"] for row in first}

@@ -98,7 +98,8 @@ def test_every_family_of_the_city_has_an_indicator_with_values():
     assert set(values["indicator"].to_pylist()) >= {
         "lighting.availability", "lighting.energy", "platform.completeness", "platform.reporting",
         "traffic.daily_volume", "waste.mean_fill", "waste.overflow_hours", "water.balance", "water.consumption_area",
-        "water.consumption_connection", "water.hydrant_availability", "water.inflow", "water.interruption_hours", "water.night_flow", "water.night_use",
+        "water.consumption_connection", "water.hydrant_availability", "water.inflow",
+        "water.interruption_hours", "water.night_flow", "water.night_use",
         "water.non_revenue",
     }  # fmt: skip
     rows = values.to_pylist()
