@@ -46,7 +46,7 @@ class NeverError(Exception):
 
 def pause(attempts: int) -> timedelta:
     """How long to wait after so many attempts: 10 s, doubled each time, at most 15 min."""
-    return min(FIRST * 2 ** min(attempts, 10), LONGEST)
+    return min(FIRST * (1 << min(attempts, 10)), LONGEST)
 
 
 def way(recipient: Recipient) -> str:

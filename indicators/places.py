@@ -9,6 +9,8 @@ from schemas.vocabulary import families
 
 TABLES = ("things", "areas", "devices", "assignments")
 
+_HELD = "SELECT device_id, thing_id FROM assignments WHERE valid_to IS NULL ORDER BY valid_from"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -40,7 +42,7 @@ class Places:
             {id_: Place(*rest) for id_, *rest in rows("SELECT thing_id, family, area_id, title FROM things")},
             {id_: (title, parent) for id_, title, parent in rows("SELECT area_id, title, parent_id FROM areas")},
             {id_: (family, gateway) for id_, family, gateway in rows("SELECT device_id, family, gateway FROM devices")},
-            dict(rows("SELECT device_id, thing_id FROM assignments WHERE valid_to IS NULL ORDER BY valid_from")),
+            {row[0]: row[1] for row in rows(_HELD)},
         )
 
     def thing(self, alarm: Alarm) -> str | None:
