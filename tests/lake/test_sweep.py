@@ -259,8 +259,9 @@ def test_a_writer_that_never_rests_sweeps_too(aged):
     assert logs(aged)["raw_messages"][0] == 8
     before = everything(aged)
     aged.now += timedelta(hours=2)
-    keeper.after_commit()
-    assert everything(aged) == before
+    keeper.after_commit()  # days that are over become whole files meanwhile: new snapshots, the same rows
+    after = everything(aged)
+    assert {snapshot: after[snapshot] for snapshot in before} == before
 
 
 def test_a_home_without_a_commit_has_nothing_to_sweep(tmp_path):
