@@ -132,9 +132,11 @@ def pasted(base: str, home: Path, morning: Morning, found: Sequence[Mapping[str,
     else:
         yield f"{base} alarms show {alarm['alarm_id']}"
         begin, end = (f"{alarm['since'] + span:%FT%H:%MZ}" for span in (timedelta(hours=-2), timedelta(hours=6)))
+        column = "thing_id" if alarm["thing_id"] else "area_id"  # a leak in the network is an area's
         question = (
-            "SELECT observed_at, measure, value, unit FROM observations JOIN assignments USING (device_id) "
-            f"WHERE thing_id = '{alarm['thing_id']}' AND observed_at BETWEEN '{begin}' AND '{end}' ORDER BY ALL"
+            "SELECT observed_at, thing_id, measure, value, unit FROM observations JOIN assignments USING (device_id) "
+            f"JOIN things USING (thing_id) WHERE {column} = '{alarm[column]}' AND observations.family = '{family}' "
+            f"AND observed_at BETWEEN '{begin}' AND '{end}' ORDER BY ALL"
         )
         yield f'{base} sql "{question}"'
     first = (alarm["since"] if alarm else morning.at).astimezone(morning.zone).date() - timedelta(days=1)

@@ -9,8 +9,8 @@ import json
 import numpy as np
 import polars as pl
 
-from indicators.method import FOUND, Assets
-from indicators.methods.household import COLUMNS, Days, Floats, days, moment, windowed
+from indicators.method import Assets
+from indicators.methods.household import COLUMNS, Days, Floats, days, moment, so_far, windowed
 
 __all__ = ["COLUMNS", "find"]
 
@@ -36,7 +36,7 @@ def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:  # noqa: ARG001 
     found: list[dict[str, object]] = []
     for asset in np.flatnonzero(shows.any(axis=1)):
         found += _episodes(table, usual, shows, int(asset))
-    return pl.DataFrame(found, FOUND).sort("at", "asset")
+    return so_far(found, series)
 
 
 def _shows(table: Days, usual: Floats, width: int, most: float, active: float, peak: float) -> np.ndarray:
@@ -107,7 +107,6 @@ def _told(table: Days, asset: int, day: int, usual: float) -> dict[str, object]:
         "until": None,
         "severity": "warning",
         "litres_per_hour": round((usual - now) / 24, 1),
-        "volume_m3": round((usual - now) * 3 / 1000, 2),
         "confidence": 0.7,
         "evidence": json.dumps(
             {"usual_lpd": round(usual), "now_lpd": round(now, 1), "share": round(now / usual, 3), "chart": chart}

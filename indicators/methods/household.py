@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from indicators.method import FOUND
+
 COLUMNS = ("rise_m3", "hours")
 MOST_LPH = 3000.0  # Q3 of a household meter is 2.5 m3/h: a greater rise is no draw
 GAP_H = 36.0  # a longer step says nothing about a day
@@ -126,3 +128,12 @@ def windowed(values: Floats, width: int, lag: int = 0) -> Floats:
         stop = values.shape[1] - lag + 1
         told[:, first:] = sums[:, width:stop] - sums[:, : stop - width]
     return told
+
+
+def so_far(found: list[dict[str, object]], series: pl.DataFrame) -> pl.DataFrame:
+    """Rows of FOUND; `volume_m3` is what was lost from `since` to `until`, or to the end of the asset's series."""
+    over = pl.coalesce("until", "over") - pl.col("since")
+    ends = series.group_by("asset").agg(over=pl.col("at").max())
+    told = pl.DataFrame(found, FOUND).join(ends, on="asset", how="left")
+    lost = (pl.col("litres_per_hour") * over.dt.total_seconds() / 3.6e6).round(3)
+    return told.with_columns(volume_m3=lost).select(FOUND.names()).sort("at", "asset")

@@ -11,8 +11,8 @@ import json
 import numpy as np
 import polars as pl
 
-from indicators.method import FOUND, Assets
-from indicators.methods.household import COLUMNS, Floats, Steps, moment, steps
+from indicators.method import Assets
+from indicators.methods.household import COLUMNS, Floats, Steps, moment, so_far, steps
 
 __all__ = ["COLUMNS", "find"]
 
@@ -63,7 +63,7 @@ def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:  # noqa: ARG001 
     found: list[dict[str, object]] = []
     for number in range(table.litres.shape[1]):
         _step(state, table, number, found)
-    return pl.DataFrame(found, FOUND).sort("at", "asset")
+    return so_far(found, series)
 
 
 def _step(state: _State, table: Steps, number: int, found: list[dict[str, object]]) -> None:
@@ -168,7 +168,6 @@ def _told(state: _State, table: Steps, one: int, number: int) -> dict[str, objec
         "until": None,
         "severity": "critical" if lowest >= CRITICAL_LPH else "warning",
         "litres_per_hour": round(lowest, 1),
-        "volume_m3": round(lowest * (at - since) / 3.6e6, 3),
         "confidence": round(min(0.99, 0.7 + 0.02 * float(state.score[one])), 2),
         "evidence": json.dumps(
             {

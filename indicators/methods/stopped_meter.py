@@ -9,8 +9,8 @@ import json
 import numpy as np
 import polars as pl
 
-from indicators.method import FOUND, Assets
-from indicators.methods.household import COLUMNS, Floats, Steps, moment, steps
+from indicators.method import Assets
+from indicators.methods.household import COLUMNS, Floats, Steps, moment, so_far, steps
 
 __all__ = ["COLUMNS", "find"]
 
@@ -57,7 +57,7 @@ def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:  # noqa: ARG001 
         for asset in np.flatnonzero(stands):
             open_[asset] = len(found)
             found.append(_told(table, int(asset), number, since, longest, used[asset] / before[asset]))
-    return pl.DataFrame(found, FOUND).sort("at", "asset")
+    return so_far(found, series)
 
 
 def _told(table: Steps, asset: int, number: int, since: Floats, longest: Floats, lph: float) -> dict[str, object]:
@@ -71,7 +71,6 @@ def _told(table: Steps, asset: int, number: int, since: Floats, longest: Floats,
         "until": None,
         "severity": "warning",
         "litres_per_hour": round(lph, 1),
-        "volume_m3": round(lph * days * 24 / 1000, 2),
         "confidence": 0.8,
         "evidence": json.dumps(
             {

@@ -9,8 +9,8 @@ import json
 import numpy as np
 import polars as pl
 
-from indicators.method import FOUND, Assets
-from indicators.methods.household import COLUMNS, Days, Floats, days, moment, windowed
+from indicators.method import Assets
+from indicators.methods.household import COLUMNS, Days, Floats, days, moment, so_far, windowed
 
 __all__ = ["COLUMNS", "find"]
 
@@ -33,7 +33,7 @@ def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:  # noqa: ARG001 
     found: list[dict[str, object]] = []
     for asset in np.flatnonzero(below.any(axis=1)):
         found += _episodes(table, now, before, below, int(asset))
-    return pl.DataFrame(found, FOUND).sort("at", "asset")
+    return so_far(found, series)
 
 
 def _level(table: Days, width: int, lag: int) -> Floats:
@@ -92,7 +92,6 @@ def _told(table: Days, asset: int, day: int, level: float, low: float) -> dict[s
         "until": None,
         "severity": "info",
         "litres_per_hour": round(missing / NOW_D / 24, 2),
-        "volume_m3": round(missing / 1000, 2),
         "confidence": 0.6,
         "evidence": json.dumps(
             {

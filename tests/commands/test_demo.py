@@ -142,6 +142,9 @@ def test_the_whole_demo_finds_every_fault_and_leaves_nothing_running(tmp_path: P
     assert done.stdout.count(": adds up") == 2
     assert (home / "exports" / "morning.html").read_text("utf-8").startswith("<!doctype html>")
     assert children_of(home) == []
+    pasted = next(line.strip() for line in done.stdout.splitlines() if " sql " in line)
+    asked = subprocess.run(pasted, shell=True, capture_output=True, text=True, check=True)
+    assert "flow_m3h" in asked.stdout  # the worst is a leak of a district
     page = tmp_path / "morning.html"
     command = [sys.executable, "-m", "drava", "--home", home, "morning", "--lang", "sl", "--html", page]
     again = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -122,6 +122,16 @@ def test_a_leak_is_found_within_a_night_and_ends_a_week_after_it():
     assert timedelta(0) < row["at"] - (START + timedelta(hours=began)) < timedelta(hours=18)
     assert row["until"] - (START + timedelta(hours=ended)) < timedelta(hours=24)
     assert 12 <= row["litres_per_hour"] <= 15
+    assert row["volume_m3"] == pytest.approx(
+        row["litres_per_hour"] * (row["until"] - row["since"]) / timedelta(hours=1000), 1e-3
+    )
+
+
+def test_what_a_leak_has_cost_grows_while_it_goes_on():
+    rows = house(60 * 24, lambda n: usual(n) + (15 if n >= 30 * 24 + 15 else 0))
+    week, month = (household_leak.find(rows.head(hours), {}).row(0, named=True) for hours in (37 * 24, 60 * 24))
+    assert (week["until"], month["until"]) == (None, None)
+    assert month["volume_m3"] - week["volume_m3"] == pytest.approx(23 * 24 * week["litres_per_hour"] / 1000, 1e-3)
 
 
 def test_no_method_finds_anything_in_a_house_that_lives_as_ever():

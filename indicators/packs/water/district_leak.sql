@@ -23,8 +23,8 @@ en = "Leak in the network of the district"
 sl = "Puščanje v omrežju območja"
 
 [says.why]
-en = "All day long {now_m3h:.1f} m³/h more flow in than the district's own profile says ({low_m3h:.1f} to {high_m3h:.1f}); the mean is {baseline_m3h:.1f} m³/h, and an ordinary day differs by {spread_m3h:.1f} m³/h."
-sl = "Ves dan priteka {now_m3h:.1f} m³/h več, kot kaže lastni potek območja (od {low_m3h:.1f} do {high_m3h:.1f}); povprečje je {baseline_m3h:.1f} m³/h, običajen dan pa odstopa za {spread_m3h:.1f} m³/h."
+en = "All day long {now_m3h:.1f} m³/h more flow in than the district's own profile says ({low_m3h:.1f} to {high_m3h:.1f}); the mean is {baseline_m3h:.1f} m³/h, and an ordinary day differs by {spread_m3h:.2f} m³/h."
+sl = "Ves dan priteka {now_m3h:.1f} m³/h več, kot kaže lastni potek območja (od {low_m3h:.1f} do {high_m3h:.1f}); povprečje je {baseline_m3h:.1f} m³/h, običajen dan pa odstopa za {spread_m3h:.2f} m³/h."
 
 [says.chart]
 en = "constant flow above the district's own profile, day by day, m³/h"

@@ -23,8 +23,8 @@ en = "Leak behind a water meter"
 sl = "Puščanje za vodomerom"
 
 [says.why]
-en = "{hours:.0f} h without an hour of rest, never under {lowest_lph:.0f} L/h. Before, {zero_share:.0%} of all hours were without use."
-sl = "Že {hours:.0f} h brez ene same ure premora, nikoli pod {lowest_lph:.0f} l/h. Prej je bilo brez porabe {zero_share:.0%} vseh ur."
+en = "Noticed after {hours:.0f} h without an hour of rest, never under {lowest_lph:.0f} L/h. Before, {zero_share:.0%} of all hours were without use."
+sl = "Opaženo po {hours:.0f} h brez ene same ure premora, nikoli pod {lowest_lph:.0f} l/h. Prej je bilo brez porabe {zero_share:.0%} vseh ur."
 
 [says.chart]
 en = "litres an hour in the last three days"
@@ -44,6 +44,7 @@ FROM range(TIMESTAMPTZ '2026-02-20 00:00:00Z', TIMESTAMPTZ '2026-03-14 00:00:00Z
 thing_id = "house"
 since = 2026-03-10T05:00:00Z
 litres_per_hour = 20.0
+volume_m3 = 1.8
 going_on = true
 
 [[example]]
