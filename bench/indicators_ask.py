@@ -101,9 +101,10 @@ def copy(path: Path, file: Path) -> int:
         for name in [*NEWEST, "indicator_values"]:
             told = ", ".join(f"{quote(c)} {kind}" for c, kind in columns_of(tables()[name]).items())
             target.execute(f"CREATE TABLE {name} ({told})")
-            target.register("_rows", source.sql(f"SELECT * FROM {name}").to_arrow_reader(100_000))
-            target.execute(f"INSERT INTO {name} SELECT * FROM _rows")
-            target.unregister("_rows")
+            for part in parts(source, name):
+                target.register("_rows", source.sql(f"SELECT * FROM {name} WHERE {part}").to_arrow_reader(100_000))
+                target.execute(f"INSERT INTO {name} SELECT * FROM _rows")
+                target.unregister("_rows")
             total += target.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]
         for name in SMALL:
             rows = source.sql(f"SELECT * FROM {name}").to_arrow_table()
@@ -111,6 +112,16 @@ def copy(path: Path, file: Path) -> int:
             target.execute(f"CREATE TABLE {name} AS SELECT * FROM _rows")
             target.unregister("_rows")
     return total
+
+
+def parts(source: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    """The last of each value is looked for among all of its period: a year of a city's at once is more than memory."""
+    if name != "indicator_values":
+        return ["true"]
+    days = source.execute(
+        "SELECT DISTINCT date_trunc('week', period_start) FROM indicator_values ORDER BY 1"
+    ).fetchall()
+    return [f"date_trunc('week', period_start) = DATE '{day:%Y-%m-%d}'" for (day,) in days]
 
 
 def compare(path: Path, file: Path) -> Iterator[dict[str, Any]]:
