@@ -206,8 +206,8 @@ class Ingestion:
             progress.row = report["row"]
             if report["row"] is not None:
                 receiver.trim(report["row"])
-            if freed := report.get("freed"):
-                self.say(f"room was made on the disk: {freed // MB:,} MB", event="disk")
+            if "freed" in report:  # others write there too: less may be free than before
+                self.say(f"room was made on the disk: {max(report['freed'], 0) // MB:,} MB", event="disk")
             if counts := report.get("committed"):
                 progress.committed += counts.pop("messages")
                 progress.commits.add(report["seconds"])
