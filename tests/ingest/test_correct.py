@@ -51,7 +51,11 @@ def test_a_correction_has_the_last_word_and_says_who_and_why(feed):
     assert shown(feed)[0] == before
     assert feed.sql("SELECT count(*) FROM water_meter_revisions")[0][0] == rows_before + 3
     with feed.store.begin() as db:
-        rows = [row.detail for row in db.execute(tables.audit.select()) if row.action == "correct"]
+        rows = [
+            row.detail
+            for row in db.execute(tables.audit.select())
+            if row.action == "correct" and row.detail["device"] == "m1"
+        ]
     assert [(row["before"], row["after"], row["reason"]) for row in rows[:1]] == [(before, 10.04, "typed wrong")]
     with feed.store.begin() as db:
         marks = {(row.dataset, row.subject, row.first) for row in db.execute(tables.dirty.select())}
