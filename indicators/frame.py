@@ -84,7 +84,7 @@ def frame(
 
     `run` has one row (as_of, today, zone, water_eur_m3, energy_eur_kwh, lat, lon); `sun` a row a local day; `expected`
     the declared interval of each family; `heard` (family, device_id, observed_at, received_at) all readings of all
-    families. The family tables, and so every view over them, end at as_of and begin `back` before it (default: at the
+    families; `known_days` the local days of which anything was heard, and yesterday. The family tables, and so every view over them, end at as_of and begin `back` before it (default: at the
     beginning); the assignments end there too. With a `part` they are limited to that. Only what `reads` names, or what
     is behind it, is there.
     """
@@ -118,6 +118,8 @@ def _statements(
     if "heard" in wanted:
         union = (f"SELECT '{name}' AS family, device_id, observed_at, received_at FROM {name}" for name in families())
         yield _view("heard", " UNION ALL ".join(union))
+    if "known_days" in reads:
+        yield _view("known_days", _KNOWN_DAYS)
     if "sun" in reads:
         yield from _sun(terms, part)
     for name in SHARED:
@@ -138,6 +140,9 @@ def _seen(terms: Terms, part: Part) -> str:
         return found
     return f"{found} AND device_id IN ({', '.join(map(literal, part.devices)) or 'NULL'})"
 
+
+_KNOWN_DAYS = """SELECT d.* FROM local_days AS d CROSS JOIN run AS r WHERE d.local_date < r.today
+AND d.local_date >= (SELECT least(coalesce(min(CAST(timezone(r.zone, observed_at) AS DATE)), r.today), r.today - 1) FROM heard)"""
 
 _ASSIGNMENTS = """SELECT * REPLACE (
     CASE WHEN valid_to <= {moment} THEN valid_to END AS valid_to,

@@ -10,7 +10,7 @@ from lake.relations import SMALL
 from lake.tables import SYSTEM
 from schemas.vocabulary import families
 
-TABLES = {*families(), *SMALL, *SYSTEM, "heard", "expected", "sun", "run"}
+TABLES = {*families(), *SMALL, *SYSTEM, "heard", "expected", "known_days", "sun", "run"}
 
 
 @pytest.mark.parametrize("pack", packs().values(), ids=list(packs()))

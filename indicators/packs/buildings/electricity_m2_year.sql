@@ -5,7 +5,7 @@ version = 1
 unit = "kW.h/m2"
 grain = "building, local year"
 personal = true
-reads = ["indicator_values", "things", "local_periods", "run"]
+reads = ["stored_periods", "indicator_values", "things", "local_periods", "run"]
 needs = ["buildings.electricity"]
 references = ["ISO 37120:2018 7.5 asks for GJ/m2 over all public buildings (unverified)", "90 % of the days: a convention, unverified; no correction by degree days"]
 cadence = "night"
@@ -50,15 +50,8 @@ FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2025-11-25', INTERVAL 1 DAY) AS r 
 WITH building AS (
     SELECT thing_id, try_cast(json_extract_string(attributes, '$.heated_area_m2') AS DOUBLE) AS area_m2 FROM things
 )
-SELECT 'thing' AS subject_kind, v.subject_id, p.starts_on AS period_start, p.ends_on AS period_end,
-    CAST(sum(CAST(v.value AS DECIMAL(18, 6))) AS DOUBLE) / any_value(b.area_m2) AS value, sum(CAST(v.value AS DECIMAL(18, 6))) AS numerator,
-    any_value(b.area_m2) AS denominator, least(1, sum(CAST(v.coverage AS DECIMAL(18, 6))) / any_value(p.days)) AS coverage, 1 AS devices,
-    CAST(coalesce(sum(CAST(v.value * v.estimated_share AS DECIMAL(18, 6))) / nullif(sum(CAST(v.value AS DECIMAL(18, 6))), 0), 0) AS DOUBLE) AS estimated_share
-FROM indicator_values AS v
-JOIN building AS b ON b.thing_id = v.subject_id AND b.area_m2 > 0
-JOIN local_periods AS p ON p.period = 'year' AND p.starts_on = CAST(date_trunc('year', v.period_start) AS DATE)
-CROSS JOIN run AS r
-WHERE v.indicator = 'buildings.electricity' AND v.value IS NOT NULL AND p.ends_on <= r.today
-GROUP BY v.subject_id, p.starts_on, p.ends_on
-HAVING sum(v.coverage) >= 0.9 * any_value(p.days)
+SELECT p.subject_kind, p.subject_id, p.period_start, p.period_end, p.total / b.area_m2 AS value, p.total AS numerator,
+    b.area_m2 AS denominator, least(1, p.coverage) AS coverage, 1 AS devices, coalesce(p.estimated_total / nullif(p.total, 0), 0) AS estimated_share
+FROM stored_periods('buildings.electricity', 'year') AS p JOIN building AS b ON b.thing_id = p.subject_id AND b.area_m2 > 0 CROSS JOIN run AS r
+WHERE p.period_end <= r.today AND p.coverage >= 0.9
 ORDER BY subject_id, period_start

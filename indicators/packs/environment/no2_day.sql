@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "ug/m3"
 grain = "station, local day"
-reads = ["air_hourly", "local_days", "run"]
+reads = ["air_days", "local_days", "municipality", "run"]
 references = ["An hour counts with 75 % of its quarters, a day with 75 % of its hours (Directive 2008/50/EC, as the project's facts tell it: unverified)"]
 cadence = "night"
 own = true
@@ -51,16 +51,7 @@ subject_id = "x1"
 value = 12.0
 coverage = 1.0
 */
-WITH hourly AS (
-    SELECT h.thing_id, h.level_ugm3, CAST(h.starts_at AT TIME ZONE r.zone AS DATE) AS local_date
-    FROM air_hourly AS h CROSS JOIN run AS r
-    WHERE h.pollutant = 'no2' AND h.coverage >= 0.75
-)
-SELECT 'thing' AS subject_kind, h.thing_id AS subject_id, h.local_date AS period_start, h.local_date + 1 AS period_end,
-    CAST(avg(CAST(h.level_ugm3 AS DECIMAL(18, 4))) AS DOUBLE) AS value, count(*) AS numerator, any_value(l.hours) AS denominator,
-    count(*) / any_value(l.hours) AS coverage, 1 AS devices, 0.0 AS estimated_share
-FROM hourly AS h JOIN local_days AS l ON l.local_date = h.local_date CROSS JOIN run AS r
-WHERE h.local_date < r.today
-GROUP BY h.thing_id, h.local_date
-HAVING count(*) >= 0.75 * any_value(l.hours)
+SELECT 'thing' AS subject_kind, d.thing_id AS subject_id, d.local_date AS period_start, d.local_date + 1 AS period_end, d.level_ugm3 AS value,
+    d.known_h AS numerator, d.day_h AS denominator, d.coverage, 1 AS devices, 0.0 AS estimated_share
+FROM air_days AS d CROSS JOIN run AS r WHERE d.pollutant = 'no2' AND d.local_date < r.today AND d.coverage >= 0.75
 ORDER BY subject_id, period_start

@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "ug/m3"
 grain = "station, local year"
-reads = ["indicator_values", "local_periods", "run"]
+reads = ["stored_periods", "indicator_values", "local_periods", "run"]
 needs = ["environment.no2_day"]
 references = ["Limit 40 ug/m3 (Directive 2008/50/EC); 20 from 2030 (Directive (EU) 2024/2881, unverified)", "A year needs values of 90 % of its days (Directive 2008/50/EC asks for 90 % of the data; unverified in its detail)", "ISO 37120:2018 8.5 (unverified)"]
 cadence = "night"
@@ -45,12 +45,7 @@ indicator_values = """
 SELECT 'environment.no2_day' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end, CASE WHEN month(d) = 1 THEN 64.9 ELSE 20.0 END AS value, 1.0 AS coverage
 FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2025-11-25', INTERVAL 1 DAY) AS r (d)"""
 */
-SELECT 'thing' AS subject_kind, v.subject_id, p.starts_on AS period_start, p.ends_on AS period_end,
-    CAST(avg(CAST(v.value AS DECIMAL(18, 4))) AS DOUBLE) AS value, count(*) AS numerator, any_value(p.days) AS denominator, count(*) / any_value(p.days) AS coverage, 1 AS devices, 0.0 AS estimated_share
-FROM indicator_values AS v
-JOIN local_periods AS p ON p.period = 'year' AND p.starts_on = CAST(date_trunc('year', v.period_start) AS DATE)
-CROSS JOIN run AS r
-WHERE v.indicator = 'environment.no2_day' AND v.value IS NOT NULL AND p.ends_on <= r.today
-GROUP BY v.subject_id, p.starts_on, p.ends_on
-HAVING count(*) >= 0.9 * any_value(p.days)
+SELECT p.subject_kind, p.subject_id, p.period_start, p.period_end, p.mean AS value,
+    p.told AS numerator, p.days AS denominator, p.told / p.days AS coverage, 1 AS devices, 0.0 AS estimated_share
+FROM stored_periods('environment.no2_day', 'year') AS p CROSS JOIN run AS r WHERE p.period_end <= r.today AND p.told >= 0.9 * p.days
 ORDER BY subject_id, period_start

@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "dB[SPL]"
 grain = "station, local year"
-reads = ["indicator_values", "local_periods", "run"]
+reads = ["stored_periods", "indicator_values", "local_periods", "run"]
 needs = ["environment.noise_night"]
 references = ["Energy mean over all days (Directive 2002/49/EC)", "90 % of the days: a convention, unverified"]
 cadence = "night"
@@ -43,12 +43,7 @@ indicator_values = """
 SELECT 'environment.noise_night' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end, CASE WHEN month(d) = 1 THEN 70.0 ELSE 60.0 END AS value, 1.0 AS coverage
 FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2025-11-25', INTERVAL 1 DAY) AS r (d)"""
 */
-SELECT 'thing' AS subject_kind, v.subject_id, p.starts_on AS period_start, p.ends_on AS period_end,
-    10 * log10(CAST(sum(CAST(pow(10, v.value / 10) AS DECIMAL(38, 3))) AS DOUBLE) / count(*)) AS value, count(*) AS numerator, any_value(p.days) AS denominator, count(*) / any_value(p.days) AS coverage, 1 AS devices, 0.0 AS estimated_share
-FROM indicator_values AS v
-JOIN local_periods AS p ON p.period = 'year' AND p.starts_on = CAST(date_trunc('year', v.period_start) AS DATE)
-CROSS JOIN run AS r
-WHERE v.indicator = 'environment.noise_night' AND v.value IS NOT NULL AND p.ends_on <= r.today
-GROUP BY v.subject_id, p.starts_on, p.ends_on
-HAVING count(*) >= 0.9 * any_value(p.days)
+SELECT p.subject_kind, p.subject_id, p.period_start, p.period_end, 10 * log10(CAST(list_sum(list_transform(p.amounts, lambda level: CAST(pow(10, level / 10) AS DECIMAL(38, 3)))) AS DOUBLE) / p.told) AS value,
+    p.told AS numerator, p.days AS denominator, p.told / p.days AS coverage, 1 AS devices, 0.0 AS estimated_share
+FROM stored_periods('environment.noise_night', 'year') AS p CROSS JOIN run AS r WHERE p.period_end <= r.today AND p.told >= 0.9 * p.days
 ORDER BY subject_id, period_start

@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "m"
 grain = "station, local day"
-reads = ["river_level", "assignments", "local_days", "run"]
+reads = ["river_level", "quarter_days", "assignments", "local_days", "municipality", "run"]
 references = ["75 % of the quarters of an hour of a day: a convention, unverified"]
 cadence = "night"
 own = true
@@ -36,22 +36,10 @@ numerator = 92.0
 denominator = 92.0
 coverage = 1.0
 */
-WITH quarter AS (
-    SELECT a.thing_id, time_bucket(INTERVAL 15 MINUTE, w.observed_at) AS starts_at, max(w.level_m) AS amount
-    FROM river_level AS w
-    JOIN assignments AS a ON a.device_id = w.device_id AND w.observed_at >= a.valid_from
-        AND (a.valid_to IS NULL OR w.observed_at < a.valid_to)
-    WHERE w.level_m IS NOT NULL AND w.quality NOT IN (4, 9)
-    GROUP BY a.thing_id, starts_at
-),
-dated AS (
-    SELECT q.*, CAST(q.starts_at AT TIME ZONE r.zone AS DATE) AS local_date FROM quarter AS q CROSS JOIN run AS r
+WITH reading AS (
+    SELECT device_id, observed_at, level_m AS amount FROM river_level WHERE level_m IS NOT NULL AND quality NOT IN (4, 9)
 )
-SELECT 'thing' AS subject_kind, d.thing_id AS subject_id, d.local_date AS period_start, d.local_date + 1 AS period_end,
-    CAST(max(d.amount) AS DOUBLE) AS value, count(*) AS numerator, 4 * any_value(l.hours) AS denominator,
-    count(*) / (4 * any_value(l.hours)) AS coverage, 1 AS devices, 0.0 AS estimated_share
-FROM dated AS d JOIN local_days AS l ON l.local_date = d.local_date CROSS JOIN run AS r
-WHERE d.local_date < r.today
-GROUP BY d.thing_id, d.local_date
-HAVING count(*) >= 0.75 * 4 * any_value(l.hours)
+SELECT 'thing' AS subject_kind, d.thing_id AS subject_id, d.local_date AS period_start, d.local_date + 1 AS period_end, d.highest AS value,
+    d.quarters AS numerator, d.of_quarters AS denominator, d.coverage, 1 AS devices, 0.0 AS estimated_share
+FROM quarter_days('reading') AS d CROSS JOIN run AS r WHERE d.local_date < r.today AND d.coverage >= 0.75
 ORDER BY subject_id, period_start

@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "1"
 grain = "register, local day"
-reads = ["heard", "run", "things", "devices", "assignments", "register_luminaires", "register_cabinets"]
+reads = ["heard", "run", "things", "devices", "assignments", "register_luminaires", "register_cabinets", "known_days"]
 cadence = "night"
 reach = { before = 8, after = 0 }
 
@@ -34,24 +34,12 @@ value = 3.0
 denominator = 1.0
 devices = 3
 */
-WITH days AS (  -- those of which anything is known, and yesterday
-    SELECT d.local_date, d.ends_at
-    FROM local_days AS d CROSS JOIN run AS r
-    WHERE d.local_date < r.today
-        AND d.local_date >= (SELECT least(coalesce(min(local_date(observed_at)), r.today), r.today - 1) FROM heard)
-),
-hung AS (
-    SELECT d.local_date, a.thing_id, a.device_id, v.family
-    FROM days AS d
-    JOIN assignments AS a ON a.valid_from < d.ends_at AND (a.valid_to IS NULL OR a.valid_to >= d.ends_at)
-    JOIN devices AS v ON v.device_id = a.device_id
-),
-found AS (
+WITH found AS (
     SELECT h.local_date, c.register, h.thing_id, h.device_id
-    FROM hung AS h JOIN counted AS c ON c.thing_id = h.thing_id AND c.family = h.family
+    FROM hung_days('known_days') AS h JOIN counted AS c ON c.thing_id = h.thing_id AND c.family = h.family
     UNION ALL
     SELECT d.local_date, 'luminaires', l.luminaire_id, NULL
-    FROM days AS d
+    FROM known_days AS d
     JOIN register_luminaires AS l ON l.valid_from < d.ends_at AND (l.valid_to IS NULL OR l.valid_to >= d.ends_at)
     JOIN register_cabinets AS b ON b.cabinet_id = l.cabinet_id AND b.remote
         AND b.valid_from < d.ends_at AND (b.valid_to IS NULL OR b.valid_to >= d.ends_at)

@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "%"
 grain = "register, local day"
-reads = ["heard", "run", "things", "devices", "assignments", "register_hydrants", "register_shafts", "register_bins", "register_waste_sites", "register_luminaires", "register_roads", "register_network_segments", "register_connections", "register_buildings"]
+reads = ["heard", "run", "things", "devices", "assignments", "register_hydrants", "register_shafts", "register_bins", "register_waste_sites", "register_luminaires", "register_roads", "register_network_segments", "register_connections", "register_buildings", "known_days"]
 cadence = "night"
 reach = { before = 8, after = 0 }
 
@@ -42,33 +42,16 @@ things = "SELECT 'h1' AS thing_id, 'hydrant' AS family, '{}' AS attributes"
 devices = "SELECT 'd1' AS device_id, 'hydrant' AS family"
 assignments = "SELECT 'd1' AS device_id, 'h1' AS thing_id, TIMESTAMPTZ '2026-01-02 00:00:00Z' AS valid_from"
 */
-WITH days AS (  -- those of which anything is known, and yesterday
-    SELECT d.local_date, d.ends_at
-    FROM local_days AS d CROSS JOIN run AS r
-    WHERE d.local_date < r.today
-        AND d.local_date >= (SELECT least(coalesce(min(local_date(observed_at)), r.today), r.today - 1) FROM heard)
-),
-hung AS (
-    SELECT d.local_date, a.thing_id, a.device_id, v.family
-    FROM days AS d
-    JOIN assignments AS a ON a.valid_from < d.ends_at AND (a.valid_to IS NULL OR a.valid_to >= d.ends_at)
-    JOIN devices AS v ON v.device_id = a.device_id
-),
-objects AS (
-    SELECT d.local_date, i.register, i.object_id, max(i.weight) AS weight
-    FROM days AS d JOIN inventory AS i ON i.valid_from < d.ends_at AND (i.valid_to IS NULL OR i.valid_to >= d.ends_at)
-    GROUP BY d.local_date, i.register, i.object_id
-),
-carried AS (
+WITH carried AS (
     SELECT h.local_date, c.register, c.object_id, count(DISTINCT h.device_id) AS devices
-    FROM hung AS h JOIN carriers AS c ON c.thing_id = h.thing_id AND c.family = h.family
+    FROM hung_days('known_days') AS h JOIN carriers AS c ON c.thing_id = h.thing_id AND c.family = h.family
     GROUP BY h.local_date, c.register, c.object_id
 )
 SELECT 'register' AS subject_kind, o.register AS subject_id, o.local_date AS period_start, o.local_date + 1 AS period_end,
     100.0 * coalesce(sum(o.weight) FILTER (c.devices > 0), 0) / sum(o.weight) AS value,
     coalesce(sum(o.weight) FILTER (c.devices > 0), 0) AS numerator, sum(o.weight) AS denominator,
     1.0 AS coverage, coalesce(sum(c.devices), 0) AS devices, 0.0 AS estimated_share
-FROM objects AS o
+FROM registered_days('known_days') AS o
 LEFT JOIN carried AS c ON c.local_date = o.local_date AND c.register = o.register AND c.object_id = o.object_id
 GROUP BY o.register, o.local_date
 HAVING sum(o.weight) > 0

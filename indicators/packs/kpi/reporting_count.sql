@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "1"
 grain = "register, local day"
-reads = ["heard", "run", "things", "devices", "assignments", "expected", "hydrant", "water_shaft", "waste_container", "streetlight", "road_weather", "district_meter", "water_meter", "heat_meter", "building_energy", "indoor_climate", "weather", "air_quality", "river_level", "traffic_counter"]
+reads = ["heard", "run", "things", "devices", "assignments", "expected", "hydrant", "water_shaft", "waste_container", "streetlight", "road_weather", "district_meter", "water_meter", "heat_meter", "building_energy", "indoor_climate", "weather", "air_quality", "river_level", "traffic_counter", "known_days"]
 cadence = "night"
 reach = { before = 8, after = 0 }
 
@@ -35,32 +35,13 @@ value = 1.0
 denominator = 1.0
 devices = 3
 */
-WITH days AS (  -- those of which anything is known, and yesterday
-    SELECT d.local_date, d.ends_at
-    FROM local_days AS d CROSS JOIN run AS r
-    WHERE d.local_date < r.today
-        AND d.local_date >= (SELECT least(coalesce(min(local_date(observed_at)), r.today), r.today - 1) FROM heard)
-),
-hung AS (
-    SELECT d.local_date, a.thing_id, a.device_id, v.family
-    FROM days AS d
-    JOIN assignments AS a ON a.valid_from < d.ends_at AND (a.valid_to IS NULL OR a.valid_to >= d.ends_at)
-    JOIN devices AS v ON v.device_id = a.device_id
-),
-alive AS (
-    SELECT DISTINCT d.local_date, g.device_id
-    FROM days AS d CROSS JOIN good_days AS g
-    JOIN expected AS e ON e.family = g.family
-    WHERE g.local_date <= d.local_date
-        AND g.local_date > d.local_date - greatest(7, CAST(ceil(3 * e.seconds / 86400.0) AS INTEGER))
-)
 SELECT 'register' AS subject_kind, c.register AS subject_id, h.local_date AS period_start, h.local_date + 1 AS period_end,
     count(DISTINCT h.thing_id) FILTER (a.device_id IS NOT NULL) AS value,
     count(DISTINCT h.thing_id) FILTER (a.device_id IS NOT NULL) AS numerator, 1 AS denominator,
     count(DISTINCT h.thing_id) FILTER (a.device_id IS NOT NULL) / count(DISTINCT h.thing_id) AS coverage,
     count(DISTINCT h.device_id) AS devices, 0.0 AS estimated_share
-FROM hung AS h
+FROM hung_days('known_days') AS h
 JOIN counted AS c ON c.thing_id = h.thing_id AND c.family = h.family
-LEFT JOIN alive AS a ON a.local_date = h.local_date AND a.device_id = h.device_id
+LEFT JOIN alive_days('known_days', 'expected') AS a ON a.local_date = h.local_date AND a.device_id = h.device_id
 GROUP BY c.register, h.local_date
 ORDER BY subject_id, period_start

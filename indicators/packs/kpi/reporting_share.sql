@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "%"
 grain = "register, local day"
-reads = ["heard", "run", "things", "devices", "assignments", "expected", "hydrant", "water_shaft", "waste_container", "streetlight", "road_weather", "district_meter", "water_meter", "heat_meter", "building_energy", "indoor_climate", "weather", "air_quality", "river_level", "traffic_counter", "register_hydrants", "register_shafts", "register_bins", "register_waste_sites", "register_luminaires", "register_roads", "register_network_segments", "register_connections", "register_buildings"]
+reads = ["heard", "run", "things", "devices", "assignments", "expected", "hydrant", "water_shaft", "waste_container", "streetlight", "road_weather", "district_meter", "water_meter", "heat_meter", "building_energy", "indoor_climate", "weather", "air_quality", "river_level", "traffic_counter", "register_hydrants", "register_shafts", "register_bins", "register_waste_sites", "register_luminaires", "register_roads", "register_network_segments", "register_connections", "register_buildings", "known_days"]
 cadence = "night"
 reach = { before = 8, after = 0 }
 
@@ -35,43 +35,19 @@ denominator = 4.0
 coverage = 0.5
 devices = 2
 */
-WITH days AS (  -- those of which anything is known, and yesterday
-    SELECT d.local_date, d.ends_at
-    FROM local_days AS d CROSS JOIN run AS r
-    WHERE d.local_date < r.today
-        AND d.local_date >= (SELECT least(coalesce(min(local_date(observed_at)), r.today), r.today - 1) FROM heard)
-),
-hung AS (
-    SELECT d.local_date, a.thing_id, a.device_id, v.family
-    FROM days AS d
-    JOIN assignments AS a ON a.valid_from < d.ends_at AND (a.valid_to IS NULL OR a.valid_to >= d.ends_at)
-    JOIN devices AS v ON v.device_id = a.device_id
-),
-alive AS (
-    SELECT DISTINCT d.local_date, g.device_id
-    FROM days AS d CROSS JOIN good_days AS g
-    JOIN expected AS e ON e.family = g.family
-    WHERE g.local_date <= d.local_date
-        AND g.local_date > d.local_date - greatest(7, CAST(ceil(3 * e.seconds / 86400.0) AS INTEGER))
-),
-objects AS (
-    SELECT d.local_date, i.register, i.object_id, max(i.weight) AS weight
-    FROM days AS d JOIN inventory AS i ON i.valid_from < d.ends_at AND (i.valid_to IS NULL OR i.valid_to >= d.ends_at)
-    GROUP BY d.local_date, i.register, i.object_id
-),
-carried AS (
+WITH carried AS (
     SELECT h.local_date, c.register, c.object_id, count(DISTINCT h.device_id) AS devices,
         count(DISTINCT h.device_id) FILTER (a.device_id IS NOT NULL) AS heard
-    FROM hung AS h
+    FROM hung_days('known_days') AS h
     JOIN carriers AS c ON c.thing_id = h.thing_id AND c.family = h.family
-    LEFT JOIN alive AS a ON a.local_date = h.local_date AND a.device_id = h.device_id
+    LEFT JOIN alive_days('known_days', 'expected') AS a ON a.local_date = h.local_date AND a.device_id = h.device_id
     GROUP BY h.local_date, c.register, c.object_id
 )
 SELECT 'register' AS subject_kind, o.register AS subject_id, o.local_date AS period_start, o.local_date + 1 AS period_end,
     100.0 * coalesce(sum(o.weight) FILTER (c.heard > 0), 0) / sum(o.weight) AS value,
     coalesce(sum(o.weight) FILTER (c.heard > 0), 0) AS numerator, sum(o.weight) AS denominator,
     coalesce(sum(c.heard) / nullif(sum(c.devices), 0), 0) AS coverage, coalesce(sum(c.devices), 0) AS devices, 0.0 AS estimated_share
-FROM objects AS o
+FROM registered_days('known_days') AS o
 LEFT JOIN carried AS c ON c.local_date = o.local_date AND c.register = o.register AND c.object_id = o.object_id
 GROUP BY o.register, o.local_date
 HAVING sum(o.weight) > 0

@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "1/km2"
 grain = "register, local day"
-reads = ["heard", "run", "things", "devices", "assignments", "areas"]
+reads = ["heard", "run", "things", "devices", "assignments", "areas", "known_days"]
 cadence = "night"
 reach = { before = 8, after = 0 }
 
@@ -32,26 +32,14 @@ value = 0.25
 numerator = 2.0
 denominator = 8.0
 */
-WITH days AS (  -- those of which anything is known, and yesterday
-    SELECT d.local_date, d.ends_at
-    FROM local_days AS d CROSS JOIN run AS r
-    WHERE d.local_date < r.today
-        AND d.local_date >= (SELECT least(coalesce(min(local_date(observed_at)), r.today), r.today - 1) FROM heard)
-),
-hung AS (
-    SELECT d.local_date, a.thing_id, a.device_id, v.family
-    FROM days AS d
-    JOIN assignments AS a ON a.valid_from < d.ends_at AND (a.valid_to IS NULL OR a.valid_to >= d.ends_at)
-    JOIN devices AS v ON v.device_id = a.device_id
-),
-size AS (
+WITH size AS (
     SELECT sum(area_km2) AS km2 FROM areas WHERE parent_id IS NULL
 )
 SELECT 'register' AS subject_kind, c.register AS subject_id, h.local_date AS period_start, h.local_date + 1 AS period_end,
     count(DISTINCT h.thing_id) / any_value(s.km2) AS value,
     count(DISTINCT h.thing_id) AS numerator, any_value(s.km2) AS denominator,
     1.0 AS coverage, count(DISTINCT h.device_id) AS devices, 0.0 AS estimated_share
-FROM hung AS h
+FROM hung_days('known_days') AS h
 JOIN counted AS c ON c.thing_id = h.thing_id AND c.family = h.family AND c.register = 'air_sites'
 CROSS JOIN size AS s
 WHERE s.km2 > 0

@@ -4,7 +4,7 @@ kind = "indicator"
 version = 2
 unit = "%"
 grain = "family, area, gateway and town, local day"
-reads = ["indicator_values", "devices", "assignments", "things", "area_tree", "local_days", "municipality"]
+reads = ["told_devices", "indicator_values", "devices", "assignments", "things", "area_tree", "local_days", "municipality"]
 needs = ["platform.completeness_device"]
 references = ["Completeness = declared intervals in which devices were heard / declared intervals"]
 cadence = "night"
@@ -50,28 +50,7 @@ subject_kind = "municipality"
 subject_id = "town"
 value = 50.0
 */
-WITH device AS (
-    SELECT v.subject_id AS device_id, v.period_start AS local_date, CAST(v.numerator AS DECIMAL(24, 9)) AS heard,
-        CAST(v.denominator AS DECIMAL(24, 9)) AS declared, any_value(d.family) AS family, any_value(d.gateway) AS gateway,
-        arg_max(t.area_id, a.valid_from) AS area_id
-    FROM indicator_values AS v
-    JOIN devices AS d ON d.device_id = v.subject_id
-    JOIN local_days AS l ON l.local_date = v.period_start
-    LEFT JOIN assignments AS a ON a.device_id = v.subject_id AND a.valid_from < l.ends_at
-        AND (a.valid_to IS NULL OR a.valid_to > l.starts_at)
-    LEFT JOIN things AS t ON t.thing_id = a.thing_id
-    WHERE v.indicator = 'platform.completeness_device' AND v.value IS NOT NULL
-    GROUP BY v.subject_id, v.period_start, v.numerator, v.denominator
-),
-place AS (
-    SELECT 'family' AS subject_kind, family AS subject_id, * FROM device
-    UNION ALL SELECT 'gateway', gateway, * FROM device WHERE gateway IS NOT NULL
-    UNION ALL SELECT 'area', e.ancestor_id, d.* FROM device AS d JOIN area_tree AS e ON e.area_id = d.area_id
-    UNION ALL SELECT 'municipality', m.name, d.* FROM device AS d CROSS JOIN municipality AS m
-)
-SELECT subject_kind, subject_id, local_date AS period_start, local_date + 1 AS period_end,
-    100 * sum(heard) / sum(declared) AS value, sum(heard) AS numerator, sum(declared) AS denominator,
-    1.0 AS coverage, count(*) AS devices, 0.0 AS estimated_share
-FROM place
-GROUP BY subject_kind, subject_id, local_date
+SELECT subject_kind, subject_id, local_date AS period_start, local_date + 1 AS period_end, 100 * sum(heard) / sum(declared) AS value,
+    sum(heard) AS numerator, sum(declared) AS denominator, 1.0 AS coverage, count(*) AS devices, 0.0 AS estimated_share
+FROM told_devices GROUP BY subject_kind, subject_id, local_date
 ORDER BY subject_kind, subject_id, period_start

@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "s"
 grain = "family, gateway and town, local day"
-reads = ["heard", "devices", "municipality", "run"]
+reads = ["heard", "delay_days", "devices", "municipality", "run"]
 references = ["Delay = received - observed; observed is the start of an interval where a reading has one"]
 cadence = "night"
 reach = { before = 0, after = 0 }
@@ -38,19 +38,7 @@ subject_kind = "municipality"
 subject_id = "town"
 value = 60.0
 */
-WITH late AS (
-    SELECT h.family, d.gateway, h.device_id, CAST(h.observed_at AT TIME ZONE r.zone AS DATE) AS local_date,
-        greatest(0, (epoch_us(h.received_at) - epoch_us(h.observed_at)) // 1000000) AS seconds
-    FROM heard AS h CROSS JOIN run AS r LEFT JOIN devices AS d ON d.device_id = h.device_id
-    WHERE h.received_at IS NOT NULL
-)
-SELECT CASE WHEN grouping(l.family) = 0 THEN 'family' WHEN grouping(l.gateway) = 0 THEN 'gateway' ELSE 'municipality' END AS subject_kind,
-    CASE WHEN grouping(l.family) = 0 THEN l.family WHEN grouping(l.gateway) = 0 THEN l.gateway ELSE any_value(m.name) END AS subject_id,
-    l.local_date AS period_start, l.local_date + 1 AS period_end,
-    quantile_disc(l.seconds, 0.50) AS value, count(*) FILTER (l.seconds > 3600) AS numerator, count(*) AS denominator,
-    1.0 AS coverage, count(DISTINCT l.device_id) AS devices, 0.0 AS estimated_share
-FROM late AS l CROSS JOIN municipality AS m CROSS JOIN run AS r
-WHERE l.local_date < r.today
-GROUP BY GROUPING SETS ((l.local_date, l.family), (l.local_date, l.gateway), (l.local_date))
-HAVING grouping(l.gateway) = 1 OR l.gateway IS NOT NULL
+SELECT d.subject_kind, d.subject_id, d.local_date AS period_start, d.local_date + 1 AS period_end, d.seconds AS value,
+    d.over_an_hour AS numerator, d.readings AS denominator, 1.0 AS coverage, d.devices, 0.0 AS estimated_share
+FROM delay_days('heard', 0.50) AS d CROSS JOIN run AS r WHERE d.local_date < r.today
 ORDER BY subject_kind, subject_id, period_start

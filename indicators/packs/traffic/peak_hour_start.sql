@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "h"
 grain = "counter, local day"
-reads = ["traffic_counter", "assignments", "expected", "local_days", "run"]
+reads = ["traffic_counter", "counted_days", "assignments", "expected", "local_days", "municipality", "run"]
 references = ["Clock hours; valid day: 90 % of the intervals of the least heard channel (a convention, unverified)"]
 cadence = "night"
 reach = { before = 0, after = 0 }
@@ -44,37 +44,8 @@ SELECT 'd1' AS device_id, lane, 'in' AS direction, 'all' AS vehicle_class, t AS 
 FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-02 23:00:00Z', INTERVAL 15 MINUTE) AS r (t), (VALUES ('1'), ('2')) AS l (lane)
 WHERE lane = '1' OR t < TIMESTAMPTZ '2026-03-02 11:00:00Z'"""
 */
-WITH lane_hour AS (
-    SELECT a.thing_id, c.device_id, c.lane, c.direction, c.vehicle_class, time_bucket(INTERVAL 1 HOUR, c.observed_at) AS starts_at,
-        sum(c.count) AS vehicles, sum(coalesce(c.interval_s, e.seconds)) AS seconds
-    FROM traffic_counter AS c CROSS JOIN run AS r
-    JOIN assignments AS a ON a.device_id = c.device_id AND c.observed_at >= a.valid_from
-        AND (a.valid_to IS NULL OR c.observed_at < a.valid_to)
-    JOIN expected AS e ON e.family = 'traffic_counter'
-    WHERE c.count IS NOT NULL AND c.quality NOT IN (4, 9)
-    GROUP BY a.thing_id, c.device_id, c.lane, c.direction, c.vehicle_class, starts_at
-),
-dated AS (
-    SELECT h.*, CAST(h.starts_at AT TIME ZONE r.zone AS DATE) AS local_date FROM lane_hour AS h CROSS JOIN run AS r
-),
-heard AS (
-    SELECT thing_id, local_date, min(seconds) AS seconds FROM (
-        SELECT thing_id, local_date, device_id, lane, direction, vehicle_class, sum(seconds) AS seconds
-        FROM dated GROUP BY thing_id, local_date, device_id, lane, direction, vehicle_class
-    ) GROUP BY thing_id, local_date
-),
-hourly AS (
-    SELECT thing_id, local_date, starts_at, CAST(sum(vehicles) AS BIGINT) AS vehicles
-    FROM dated GROUP BY thing_id, local_date, starts_at
-)
-SELECT 'thing' AS subject_kind, h.thing_id AS subject_id, h.local_date AS period_start, h.local_date + 1 AS period_end,
-    hour(min_by(h.starts_at, (-h.vehicles, h.starts_at)) AT TIME ZONE any_value(r.zone)) AS value, max(h.vehicles) AS numerator, sum(h.vehicles) AS denominator,
-    least(1, any_value(g.seconds) / (3600 * any_value(l.hours))) AS coverage, 1 AS devices, 0.0 AS estimated_share
-FROM hourly AS h
-JOIN heard AS g ON g.thing_id = h.thing_id AND g.local_date = h.local_date
-JOIN local_days AS l ON l.local_date = h.local_date
-CROSS JOIN run AS r
-WHERE h.local_date < r.today AND g.seconds >= 0.9 * 3600 * l.hours
-GROUP BY h.thing_id, h.local_date
-HAVING sum(h.vehicles) > 0
+SELECT 'thing' AS subject_kind, d.thing_id AS subject_id, d.local_date AS period_start, d.local_date + 1 AS period_end, hour(timezone(r.zone, d.busiest_at)) AS value,
+    d.busiest AS numerator, d.vehicles AS denominator, least(1, d.coverage) AS coverage, 1 AS devices, 0.0 AS estimated_share
+FROM counted_days((SELECT seconds FROM expected WHERE family = 'traffic_counter')) AS d CROSS JOIN run AS r
+WHERE d.local_date < r.today AND d.coverage >= 0.9 AND d.vehicles > 0
 ORDER BY subject_id, period_start

@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "%"
 grain = "area and town, local day"
-reads = ["emptyings", "waste_container", "assignments", "things", "area_tree", "municipality", "run"]
+reads = ["trips", "emptyings", "waste_container", "assignments", "things", "area_tree", "municipality", "run"]
 references = ["Rule of the view emptyings; the limit is a convention (unverified)"]
 cadence = "night"
 reach = { before = 2, after = 2 }
@@ -45,21 +45,8 @@ things = "SELECT 'b' || i AS thing_id, 'waste_container' AS family, 'east' AS ar
 assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
 waste_container = [{ device_id = "d0", observed_at = "2026-03-02T12:00:00Z", fill_pct = 50.0 }]
 */
-WITH trip AS (
-    SELECT t.area_id, e.thing_id, e.fill_before, CAST(e.emptied_at AT TIME ZONE r.zone AS DATE) AS local_date,
-        try_cast(json_extract_string(t.attributes, '$.needless_below_pct') AS DOUBLE) AS needless_below
-    FROM emptyings AS e JOIN things AS t ON t.thing_id = e.thing_id CROSS JOIN run AS r
-),
-place AS (
-    SELECT 'area' AS subject_kind, a.ancestor_id AS subject_id, t.* FROM trip AS t JOIN area_tree AS a ON a.area_id = t.area_id
-    UNION ALL
-    SELECT 'municipality', m.name, t.* FROM trip AS t CROSS JOIN municipality AS m
-)
-SELECT p.subject_kind, p.subject_id, p.local_date AS period_start, p.local_date + 1 AS period_end,
-    100.0 * count(*) FILTER (p.fill_before < coalesce(p.needless_below, 40)) / count(*) AS value,
-    count(*) FILTER (p.fill_before < coalesce(p.needless_below, 40)) AS numerator, count(*) AS denominator,
-    1.0 AS coverage, count(DISTINCT p.thing_id) AS devices, 0.0 AS estimated_share
-FROM place AS p CROSS JOIN run AS r
-WHERE p.local_date < r.today
-GROUP BY p.subject_kind, p.subject_id, p.local_date
+SELECT t.subject_kind, t.subject_id, t.local_date AS period_start, t.local_date + 1 AS period_end,
+    count(*) FILTER (t.fill_before < coalesce(t.needless_below, 40)) AS numerator, count(*) AS denominator, 100.0 * numerator / denominator AS value,
+    1.0 AS coverage, count(DISTINCT t.thing_id) AS devices, 0.0 AS estimated_share
+FROM trips AS t CROSS JOIN run AS r WHERE t.local_date < r.today GROUP BY t.subject_kind, t.subject_id, t.local_date
 ORDER BY subject_kind, subject_id, period_start

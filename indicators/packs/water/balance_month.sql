@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "m3"
 grain = "area and town, local month"
-reads = ["indicator_values", "local_periods", "run"]
+reads = ["stored_periods", "indicator_values", "local_periods", "run"]
 needs = ["water.balance"]
 references = ["IWA water balance: water losses = system input volume - authorised consumption, as metered"]
 cadence = "night"
@@ -37,19 +37,7 @@ numerator = 1008.0
 denominator = 28.0
 estimated_share = 0.096774194
 */
-WITH day AS (
-    SELECT subject_kind, subject_id, period_start, coverage, devices, estimated_share, CAST(value AS DECIMAL(24, 9)) AS value,
-        CAST(numerator AS DECIMAL(24, 9)) AS numerator, CAST(denominator AS DECIMAL(24, 9)) AS denominator
-    FROM indicator_values WHERE indicator = 'water.balance' AND value IS NOT NULL
-)
-SELECT d.subject_kind, d.subject_id, p.starts_on AS period_start, p.ends_on AS period_end,
-    sum(d.value) * any_value(p.days) / count(*) AS value, sum(d.value) AS numerator, count(*) AS denominator,
-    sum(d.coverage) / any_value(p.days) AS coverage, max(d.devices) AS devices,
-    1 - sum(1 - d.estimated_share) / any_value(p.days) AS estimated_share
-FROM day AS d
-JOIN local_periods AS p ON p.period = 'month' AND p.starts_on = CAST(date_trunc('month', d.period_start) AS DATE)
-CROSS JOIN run AS r
-WHERE p.ends_on <= r.today
-GROUP BY d.subject_kind, d.subject_id, p.starts_on, p.ends_on
-HAVING count(*) >= 0.75 * any_value(p.days)
+SELECT p.subject_kind, p.subject_id, p.period_start, p.period_end, p.total * p.days / p.told AS value,
+    p.total AS numerator, p.told AS denominator, p.coverage AS coverage, p.devices AS devices, p.estimated_share AS estimated_share
+FROM stored_periods('water.balance', 'month') AS p CROSS JOIN run AS r WHERE p.period_end <= r.today AND p.told >= 0.75 * p.days
 ORDER BY subject_kind, subject_id, period_start

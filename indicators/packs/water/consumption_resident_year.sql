@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "L/d"
 grain = "area and town, local year"
-reads = ["indicator_values", "local_periods", "run"]
+reads = ["stored_periods", "indicator_values", "local_periods", "run"]
 needs = ["water.consumption_resident"]
 references = ["ISO 37120:2018 23.5 total water consumption per capita (number not verified)"]
 cadence = "night"
@@ -33,19 +33,7 @@ period_start = 2025-01-01
 period_end = 2026-01-01
 value = 120.0
 */
-WITH day AS (
-    SELECT subject_kind, subject_id, period_start, coverage, devices, estimated_share, CAST(value AS DECIMAL(24, 9)) AS value,
-        CAST(numerator AS DECIMAL(24, 9)) AS numerator, CAST(denominator AS DECIMAL(24, 9)) AS denominator
-    FROM indicator_values WHERE indicator = 'water.consumption_resident' AND value IS NOT NULL
-)
-SELECT d.subject_kind, d.subject_id, p.starts_on AS period_start, p.ends_on AS period_end,
-    sum(d.numerator) / sum(d.denominator) AS value, sum(d.numerator) AS numerator, sum(d.denominator) AS denominator,
-    sum(d.coverage) / any_value(p.days) AS coverage, max(d.devices) AS devices,
-    sum(d.denominator * d.estimated_share) / sum(d.denominator) AS estimated_share
-FROM day AS d
-JOIN local_periods AS p ON p.period = 'year' AND p.starts_on = CAST(date_trunc('year', d.period_start) AS DATE)
-CROSS JOIN run AS r
-WHERE p.ends_on <= r.today
-GROUP BY d.subject_kind, d.subject_id, p.starts_on, p.ends_on
-HAVING count(*) >= 0.75 * any_value(p.days)
+SELECT p.subject_kind, p.subject_id, p.period_start, p.period_end, p.numerator / p.denominator AS value,
+    p.numerator AS numerator, p.denominator AS denominator, p.coverage AS coverage, p.devices AS devices, p.estimated_of AS estimated_share
+FROM stored_periods('water.consumption_resident', 'year') AS p CROSS JOIN run AS r WHERE p.period_end <= r.today AND p.told >= 0.75 * p.days
 ORDER BY subject_kind, subject_id, period_start

@@ -4,7 +4,7 @@ kind = "indicator"
 version = 1
 unit = "%"
 grain = "area and town, local month"
-reads = ["indicator_values", "local_periods", "run"]
+reads = ["stored_periods", "indicator_values", "local_periods", "run"]
 needs = ["water.non_revenue"]
 references = ["IWA: non-revenue water = system input volume - billed authorised consumption, as metered"]
 cadence = "night"
@@ -37,19 +37,7 @@ numerator = 171.0
 denominator = 370.0
 coverage = 0.9032258064516129
 */
-WITH day AS (
-    SELECT subject_kind, subject_id, period_start, coverage, devices, estimated_share, CAST(value AS DECIMAL(24, 9)) AS value,
-        CAST(numerator AS DECIMAL(24, 9)) AS numerator, CAST(denominator AS DECIMAL(24, 9)) AS denominator
-    FROM indicator_values WHERE indicator = 'water.non_revenue' AND value IS NOT NULL
-)
-SELECT d.subject_kind, d.subject_id, p.starts_on AS period_start, p.ends_on AS period_end,
-    100 * sum(d.numerator) / sum(d.denominator) AS value, sum(d.numerator) AS numerator, sum(d.denominator) AS denominator,
-    sum(d.coverage) / any_value(p.days) AS coverage, max(d.devices) AS devices,
-    sum(d.denominator * d.estimated_share) / sum(d.denominator) AS estimated_share
-FROM day AS d
-JOIN local_periods AS p ON p.period = 'month' AND p.starts_on = CAST(date_trunc('month', d.period_start) AS DATE)
-CROSS JOIN run AS r
-WHERE p.ends_on <= r.today
-GROUP BY d.subject_kind, d.subject_id, p.starts_on, p.ends_on
-HAVING count(*) >= 0.75 * any_value(p.days) AND sum(d.denominator) > 0
+SELECT p.subject_kind, p.subject_id, p.period_start, p.period_end, 100 * p.numerator / p.denominator AS value,
+    p.numerator AS numerator, p.denominator AS denominator, p.coverage AS coverage, p.devices AS devices, p.estimated_of AS estimated_share
+FROM stored_periods('water.non_revenue', 'month') AS p CROSS JOIN run AS r WHERE p.period_end <= r.today AND p.told >= 0.75 * p.days AND p.denominator > 0
 ORDER BY subject_kind, subject_id, period_start

@@ -24,3 +24,12 @@ SELECT pollutant, thing_id, time_bucket(INTERVAL 1 HOUR, observed_at) AS starts_
 FROM sample
 WHERE level IS NOT NULL
 GROUP BY pollutant, thing_id, time_bucket(INTERVAL 1 HOUR, observed_at);
+
+-- Local days of a pollutant at a place, from the hours of which three quarters were sampled; `levels` has those hours.
+CREATE OR REPLACE VIEW air_days AS
+SELECT h.pollutant, h.thing_id, l.local_date, CAST(avg(CAST(h.level_ugm3 AS DECIMAL(18, 4))) AS DOUBLE) AS level_ugm3,
+    list(h.level_ugm3) AS levels, count(*) AS known_h, any_value(l.hours) AS day_h, count(*) / any_value(l.hours) AS coverage
+FROM air_hourly AS h CROSS JOIN municipality AS m
+JOIN local_days AS l ON l.local_date = CAST(timezone(m.zone, h.starts_at) AS DATE)
+WHERE h.coverage >= 0.75
+GROUP BY h.pollutant, h.thing_id, l.local_date;
