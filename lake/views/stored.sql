@@ -3,7 +3,7 @@
 -- told of `days` days have a value: an indicator says how many it needs. total, mean, numerator and denominator are over them,
 -- base is the highest denominator, amounts has the values. coverage and estimated_share are of the whole period: a day without
 -- a value is not covered, and estimated. estimated_of is the estimated share of the denominators, estimated_total of the values.
-CREATE OR REPLACE MACRO stored_periods(named, unit) AS TABLE
+CREATE OR REPLACE MACRO stored_periods(named, cut) AS TABLE
 WITH told AS (
     SELECT subject_kind, subject_id, period_start, devices, CAST(value AS DECIMAL(24, 9)) AS value,
         CAST(numerator AS DECIMAL(24, 9)) AS numerator, CAST(denominator AS DECIMAL(24, 9)) AS denominator,
@@ -18,5 +18,5 @@ SELECT d.subject_kind, d.subject_id, p.starts_on AS period_start, p.ends_on AS p
     sum(CAST(d.denominator AS DOUBLE) * d.estimated_share) / sum(d.denominator) AS estimated_of,
     CAST(sum(CAST(d.value AS DOUBLE) * d.estimated_share) AS DECIMAL(24, 6)) AS estimated_total
 FROM told AS d
-JOIN local_periods AS p ON p.period = unit AND p.starts_on = CAST(date_trunc(unit, d.period_start) AS DATE)
+JOIN local_periods AS p ON p.period = cut AND p.starts_on = CAST(date_trunc(cut, d.period_start) AS DATE)
 GROUP BY d.subject_kind, d.subject_id, p.starts_on, p.ends_on;
