@@ -84,9 +84,9 @@ def frame(
 
     `run` has one row (as_of, today, zone, water_eur_m3, energy_eur_kwh, lat, lon); `sun` a row a local day; `expected`
     the declared interval of each family; `heard` (family, device_id, observed_at, received_at) all readings of all
-    families; `known_days` the local days of which anything was heard, and yesterday. The family tables, and so every view over them, end at as_of and begin `back` before it (default: at the
-    beginning); the assignments end there too. With a `part` they are limited to that. Only what `reads` names, or what
-    is behind it, is there.
+    families; `known_days` the local days of which anything was heard, and yesterday. The family tables, and so every
+    view over them, end at as_of and begin `back` before it (default: at the beginning); the assignments end there too.
+    With a `part` they are limited to that. Only what `reads` names, or what is behind it, is there.
     """
     made: list[str] = []
     try:
@@ -141,8 +141,10 @@ def _seen(terms: Terms, part: Part) -> str:
     return f"{found} AND device_id IN ({', '.join(map(literal, part.devices)) or 'NULL'})"
 
 
-_KNOWN_DAYS = """SELECT d.* FROM local_days AS d CROSS JOIN run AS r WHERE d.local_date < r.today
-AND d.local_date >= (SELECT least(coalesce(min(CAST(timezone(r.zone, observed_at) AS DATE)), r.today), r.today - 1) FROM heard)"""
+_KNOWN_DAYS = """SELECT d.* FROM local_days AS d CROSS JOIN run AS r
+WHERE d.local_date < r.today AND d.local_date >= (
+    SELECT least(coalesce(min(CAST(timezone(r.zone, observed_at) AS DATE)), r.today), r.today - 1) FROM heard
+)"""
 
 _ASSIGNMENTS = """SELECT * REPLACE (
     CASE WHEN valid_to <= {moment} THEN valid_to END AS valid_to,
