@@ -22,30 +22,11 @@ en = "Heat of the known days of a whole local year over the heated area (attribu
 sl = "Toplota znanih dni celega krajevnega leta na ogrevano površino (atribut heated_area_m2; brez njega vrednosti ni). Imenovalec je površina; pokritost je znani delež dni leta: manjkajočega ni v vsoti, pod 90 % pa vrednosti ni."
 
 [[example]]
-title = "329 of 365 days are known: their sum over the area"
+title = "A tenth of the year is estimated; the other building says no area"
 as_of = 2026-01-02T12:00:00Z
-[example.given]
-things = """SELECT 'x' || i AS thing_id, 'heat_meter' AS family, CASE WHEN i = 0 THEN '{"heated_area_m2": "100"}' ELSE '{}' END AS attributes FROM range(2) AS r (i)"""
-indicator_values = """
-SELECT 'buildings.heat' AS indicator, 'thing' AS subject_kind, 'x' || i AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end, 10.0 AS value, 1.0 AS coverage, 0.0 AS estimated_share
-FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2025-11-26', INTERVAL 1 DAY) AS r (d), range(2) AS x (i)"""
-[[example.expect]]
-subject_kind = "thing"
-subject_id = "x0"
-period_start = 2025-01-01
-value = 32.9
-numerator = 3290.0
-denominator = 100.0
-coverage = 0.901369863
-
-[[example]]
-title = "One day fewer: no value"
-as_of = 2026-01-02T12:00:00Z
-[example.given]
-things = """SELECT 'x' || i AS thing_id, 'heat_meter' AS family, CASE WHEN i = 0 THEN '{"heated_area_m2": "100"}' ELSE '{}' END AS attributes FROM range(2) AS r (i)"""
-indicator_values = """
-SELECT 'buildings.heat' AS indicator, 'thing' AS subject_kind, 'x' || i AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end, 10.0 AS value, 1.0 AS coverage, 0.0 AS estimated_share
-FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2025-11-25', INTERVAL 1 DAY) AS r (d), range(2) AS x (i)"""
+given.things = """SELECT 'x' || i AS thing_id, 'heat_meter' AS family, CASE WHEN i = 0 THEN '{"heated_area_m2": "50"}' ELSE '{}' END AS attributes FROM range(2) AS r (i)"""
+given.indicator_values = "SELECT 'buildings.heat' AS indicator, 'thing' AS subject_kind, 'x' || i AS subject_id, d::DATE AS period_start, 10.0 AS value, 1.0 AS coverage, 0.1 AS estimated_share FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2026-01-01', INTERVAL 1 DAY) AS r (d), range(2) AS x (i)"
+expect = [{ subject_id = "x0", value = 73.0, numerator = 3650.0, denominator = 50.0, estimated_share = 0.1 }]
 */
 WITH building AS (
     SELECT thing_id, try_cast(json_extract_string(attributes, '$.heated_area_m2') AS DOUBLE) AS area_m2 FROM things

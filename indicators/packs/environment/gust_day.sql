@@ -19,22 +19,11 @@ en = "Strongest gust of a local day at a weather station. The numerator counts t
 sl = "Najmočnejši sunek vetra v krajevnem dnevu na vremenski postaji. Števec so slišane četrtine ure, imenovalec četrtine dneva; pod tremi četrtinami vrednosti ni."
 
 [[example]]
-title = "The day of 23 hours is whole with 92 quarters; a station that was silent in the afternoon has no value"
-as_of = 2026-03-30T12:00:00Z
-[example.given]
-assignments = "SELECT 'd' || i AS device_id, 'x' || i AS thing_id, TIMESTAMPTZ '2024-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
-weather = """
-SELECT 'd' || i AS device_id, t AS observed_at, CASE WHEN hour(t) = 5 THEN 17.5 ELSE 3.0 END AS gust_ms
-FROM range(TIMESTAMPTZ '2026-03-28 23:00:00Z', TIMESTAMPTZ '2026-03-29 22:00:00Z', INTERVAL 15 MINUTE) AS r (t), range(2) AS d (i)
-WHERE i = 0 OR hour(t) < 12"""
-[[example.expect]]
-subject_kind = "thing"
-subject_id = "x0"
-period_start = 2026-03-29
-value = 17.5
-numerator = 92.0
-denominator = 92.0
-coverage = 1.0
+title = "One gust before six"
+as_of = 2026-03-03T12:00:00Z
+given.assignments = [{ device_id = "d1", thing_id = "x", valid_from = "2024-01-01T00:00:00Z" }]
+given.weather = "SELECT 'd1' AS device_id, t AS observed_at, CASE hour(t) WHEN 5 THEN 17.5 ELSE 3.0 END AS gust_ms FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-02 23:00:00Z', INTERVAL 15 MINUTE) AS r (t)"
+expect = [{ subject_id = "x", value = 17.5, coverage = 1.0 }]
 */
 WITH reading AS (
     SELECT device_id, observed_at, gust_ms AS amount FROM weather WHERE gust_ms IS NOT NULL AND quality NOT IN (4, 9)

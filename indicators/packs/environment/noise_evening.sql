@@ -19,20 +19,11 @@ en = "Energy mean of the A-weighted levels of the evening (18:00 to 22:00 local 
 sl = "Energijsko povprečje A-vrednotenih ravni v večeru (18:00–22:00 po krajevnem času). Noč spada k dnevu, v katerem se začne; pod tremi četrtinami vrednosti ni. Ravni so s senzorja, brez modela."
 
 [[example]]
-title = "Half of the time 60 dB, half 50 dB: the energy decides; the sensor of another place is silent for half of it"
+title = "An hour of 60 dB in a quiet evening: the energy decides"
 as_of = 2026-03-04T12:00:00Z
-[example.given]
-assignments = "SELECT 'd' || i AS device_id, 'x' || i AS thing_id, TIMESTAMPTZ '2024-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
-noise = """
-SELECT 'd' || i AS device_id, t AS observed_at, CASE WHEN minute(t) < 30 THEN 60.0 ELSE 50.0 END AS noise_laeq_db
-FROM range(TIMESTAMPTZ '2026-03-02 05:00:00Z', TIMESTAMPTZ '2026-03-03 05:00:00Z', INTERVAL 15 MINUTE) AS r (t), range(2) AS d (i)
-WHERE i = 0 OR hour(t) % 2 = 0"""
-[[example.expect]]
-subject_kind = "thing"
-subject_id = "x0"
-period_start = 2026-03-02
-value = 57.403626895
-coverage = 1.0
+given.assignments = [{ device_id = "d1", thing_id = "x", valid_from = "2024-01-01T00:00:00Z" }]
+given.noise = "SELECT 'd1' AS device_id, t AS observed_at, CASE WHEN hour(t) = 19 THEN 60.0 ELSE 40.0 END AS noise_laeq_db FROM range(TIMESTAMPTZ '2026-03-02 17:00:00Z', TIMESTAMPTZ '2026-03-02 21:00:00Z', INTERVAL 15 MINUTE) AS r (t)"
+expect = [{ subject_id = "x", period_start = 2026-03-02, value = 54.107772334, coverage = 1.0 }]
 */
 SELECT 'thing' AS subject_kind, n.thing_id AS subject_id, n.local_date AS period_start, n.local_date + 1 AS period_end,
     n.level_db AS value, n.level_db AS numerator, 1 AS denominator, n.coverage, 1 AS devices, 0.0 AS estimated_share

@@ -19,22 +19,6 @@ en = "Energy mean of the A-weighted levels of the night (22:00 to 6:00 local tim
 sl = "Energijsko povprečje A-vrednotenih ravni v noči (22:00–6:00 po krajevnem času). Noč spada k dnevu, v katerem se začne; pod tremi četrtinami vrednosti ni. Ravni so s senzorja, brez modela."
 
 [[example]]
-title = "Half of the time 60 dB, half 50 dB: the energy decides; the sensor of another place is silent for half of it"
-as_of = 2026-03-04T12:00:00Z
-[example.given]
-assignments = "SELECT 'd' || i AS device_id, 'x' || i AS thing_id, TIMESTAMPTZ '2024-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
-noise = """
-SELECT 'd' || i AS device_id, t AS observed_at, CASE WHEN minute(t) < 30 THEN 60.0 ELSE 50.0 END AS noise_laeq_db
-FROM range(TIMESTAMPTZ '2026-03-02 05:00:00Z', TIMESTAMPTZ '2026-03-03 05:00:00Z', INTERVAL 15 MINUTE) AS r (t), range(2) AS d (i)
-WHERE i = 0 OR hour(t) % 2 = 0"""
-[[example.expect]]
-subject_kind = "thing"
-subject_id = "x0"
-period_start = 2026-03-02
-value = 57.403626895
-coverage = 1.0
-
-[[example]]
 title = "The night in which clocks go forward has seven hours"
 as_of = 2026-03-30T12:00:00Z
 [example.given]

@@ -21,27 +21,10 @@ en = "Energy mean of the daily Lnight of a whole local year. The numerator count
 sl = "Energijsko povprečje dnevnih Lnoč celega krajevnega leta. Števec so dnevi z vrednostjo, imenovalec dnevi leta; pod 90 % dni vrednosti ni. Izmerjeno ob senzorju: brez modela izpostavljenosti."
 
 [[example]]
-title = "A whole year of which 36 days are missing: just enough"
+title = "Ten decibels more in December: the energy decides"
 as_of = 2026-01-02T12:00:00Z
-[example.given]
-indicator_values = """
-SELECT 'environment.noise_night' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end, CASE WHEN month(d) = 1 THEN 70.0 ELSE 60.0 END AS value, 1.0 AS coverage
-FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2025-11-26', INTERVAL 1 DAY) AS r (d)"""
-[[example.expect]]
-subject_kind = "thing"
-subject_id = "x"
-period_start = 2025-01-01
-period_end = 2026-01-01
-value = 62.667076813
-numerator = 329.0
-
-[[example]]
-title = "One day fewer: no value"
-as_of = 2026-01-02T12:00:00Z
-[example.given]
-indicator_values = """
-SELECT 'environment.noise_night' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end, CASE WHEN month(d) = 1 THEN 70.0 ELSE 60.0 END AS value, 1.0 AS coverage
-FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2025-11-25', INTERVAL 1 DAY) AS r (d)"""
+given.indicator_values = "SELECT 'environment.noise_night' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, 50.0 + 10 * (month(d) // 12) AS value, 1.0 AS coverage FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2026-01-01', INTERVAL 1 DAY) AS r (d)"
+expect = [{ subject_id = "x", value = 52.465930029, numerator = 365.0 }]
 */
 SELECT p.subject_kind, p.subject_id, p.period_start, p.period_end, 10 * log10(CAST(list_sum(list_transform(p.amounts, lambda level: CAST(pow(10, level / 10) AS DECIMAL(38, 3)))) AS DOUBLE) / p.told) AS value,
     p.told AS numerator, p.days AS denominator, p.told / p.days AS coverage, 1 AS devices, 0.0 AS estimated_share

@@ -21,29 +21,10 @@ en = "Days of a whole local year whose mean of PM10 was above 50 µg/m³. The de
 sl = "Dnevi celega krajevnega leta z dnevnim povprečjem PM10 nad 50 µg/m³. Imenovalec so dnevi z vrednostjo; pod 90 % dni leta vrednosti ni: neizmerjeno je lahko preseglo mejo."
 
 [[example]]
-title = "A whole year of which 36 days are missing: just enough"
+title = "At the limit is not above it"
 as_of = 2026-01-02T12:00:00Z
-[example.given]
-indicator_values = """
-SELECT 'environment.pm10_day' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end, CASE WHEN month(d) = 1 THEN 50 + 0.1 ELSE 50.0 END AS value, 1.0 AS coverage
-FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2025-11-26', INTERVAL 1 DAY) AS r (d)"""
-[[example.expect]]
-subject_kind = "thing"
-subject_id = "x"
-period_start = 2025-01-01
-period_end = 2026-01-01
-value = 31.0
-numerator = 31.0
-denominator = 329.0
-coverage = 0.901369863
-
-[[example]]
-title = "One day fewer: no value"
-as_of = 2026-01-02T12:00:00Z
-[example.given]
-indicator_values = """
-SELECT 'environment.pm10_day' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end, CASE WHEN month(d) = 1 THEN 50 + 0.1 ELSE 50.0 END AS value, 1.0 AS coverage
-FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2025-11-25', INTERVAL 1 DAY) AS r (d)"""
+given.indicator_values = "SELECT 'environment.pm10_day' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, 50 + month(d) // 12 AS value, 1.0 AS coverage FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2026-01-01', INTERVAL 1 DAY) AS r (d)"
+expect = [{ subject_id = "x", period_start = 2025-01-01, value = 31.0, denominator = 365.0 }]
 */
 SELECT p.subject_kind, p.subject_id, p.period_start, p.period_end, len(list_filter(p.amounts, lambda level: level > 50)) AS value,
     value AS numerator, p.told AS denominator, p.told / p.days AS coverage, 1 AS devices, 0.0 AS estimated_share

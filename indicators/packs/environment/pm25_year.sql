@@ -21,29 +21,15 @@ en = "Mean of the daily means of a whole local year. The numerator counts the da
 sl = "Povprečje dnevnih povprečij celega krajevnega leta. Števec so dnevi z vrednostjo, imenovalec dnevi leta; pod 90 % dni vrednosti ni."
 
 [[example]]
-title = "A whole year of which 36 days are missing: just enough"
+title = "Its first 37 days are missing: no value"
 as_of = 2026-01-02T12:00:00Z
-[example.given]
-indicator_values = """
-SELECT 'environment.pm25_day' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end, CASE WHEN month(d) = 1 THEN 64.9 ELSE 20.0 END AS value, 1.0 AS coverage
-FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2025-11-26', INTERVAL 1 DAY) AS r (d)"""
-[[example.expect]]
-subject_kind = "thing"
-subject_id = "x"
-period_start = 2025-01-01
-period_end = 2026-01-01
-value = 24.230699088
-numerator = 329.0
-denominator = 365.0
-coverage = 0.901369863
+given.indicator_values = "SELECT 'environment.pm25_day' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, 9.0 AS value, 1.0 AS coverage FROM range(TIMESTAMP '2025-02-07', TIMESTAMP '2026-01-01', INTERVAL 1 DAY) AS r (d)"
 
 [[example]]
-title = "One day fewer: no value"
+title = "A quiet year"
 as_of = 2026-01-02T12:00:00Z
-[example.given]
-indicator_values = """
-SELECT 'environment.pm25_day' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, d::DATE + 1 AS period_end, CASE WHEN month(d) = 1 THEN 64.9 ELSE 20.0 END AS value, 1.0 AS coverage
-FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2025-11-25', INTERVAL 1 DAY) AS r (d)"""
+given.indicator_values = "SELECT 'environment.pm25_day' AS indicator, 'thing' AS subject_kind, 'x' AS subject_id, d::DATE AS period_start, 9.0 AS value, 1.0 AS coverage FROM range(TIMESTAMP '2025-01-01', TIMESTAMP '2026-01-01', INTERVAL 1 DAY) AS r (d)"
+expect = [{ subject_id = "x", value = 9.0 }]
 */
 SELECT p.subject_kind, p.subject_id, p.period_start, p.period_end, p.mean AS value,
     p.told AS numerator, p.days AS denominator, p.told / p.days AS coverage, 1 AS devices, 0.0 AS estimated_share

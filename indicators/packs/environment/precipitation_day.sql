@@ -19,22 +19,18 @@ en = "Sum of the precipitation of a local day. The numerator counts the quarters
 sl = "Vsota padavin krajevnega dneva. Števec so slišane četrtine ure, imenovalec četrtine dneva; pod 90 % vrednosti ni: neizmerjen dež ni nič."
 
 [[example]]
-title = "The day of 23 hours is whole with 92 quarters; a station that was silent in the afternoon has no value"
-as_of = 2026-03-30T12:00:00Z
-[example.given]
-assignments = "SELECT 'd' || i AS device_id, 'x' || i AS thing_id, TIMESTAMPTZ '2024-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
-weather = """
-SELECT 'd' || i AS device_id, t AS observed_at, CASE WHEN hour(t) = 5 THEN 0.2 ELSE 0.0 END AS precip_mm
-FROM range(TIMESTAMPTZ '2026-03-28 23:00:00Z', TIMESTAMPTZ '2026-03-29 22:00:00Z', INTERVAL 15 MINUTE) AS r (t), range(2) AS d (i)
-WHERE i = 0 OR hour(t) < 12"""
-[[example.expect]]
-subject_kind = "thing"
-subject_id = "x0"
-period_start = 2026-03-29
-value = 0.8
-numerator = 92.0
-denominator = 92.0
-coverage = 1.0
+title = "A shower at five"
+as_of = 2026-03-03T12:00:00Z
+given.assignments = [{ device_id = "d1", thing_id = "x", valid_from = "2024-01-01T00:00:00Z" }]
+given.weather = "SELECT 'd1' AS device_id, t AS observed_at, CASE hour(t) WHEN 5 THEN 0.2 ELSE 0.0 END AS precip_mm FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-02 23:00:00Z', INTERVAL 15 MINUTE) AS r (t)"
+expect = [{ subject_id = "x", value = 0.8, numerator = 96.0 }]
+
+[[example]]
+title = "Three hours are missing, and it may have rained"
+as_of = 2026-03-03T12:00:00Z
+given.assignments = [{ device_id = "d1", thing_id = "x", valid_from = "2024-01-01T00:00:00Z" }]
+given.weather = "SELECT 'd1' AS device_id, t AS observed_at, 0.0 AS precip_mm FROM range(TIMESTAMPTZ '2026-03-02 02:00:00Z', TIMESTAMPTZ '2026-03-02 23:00:00Z', INTERVAL 15 MINUTE) AS r (t)"
+expect = []
 */
 WITH reading AS (
     SELECT device_id, observed_at, precip_mm AS amount FROM weather WHERE precip_mm IS NOT NULL AND quality NOT IN (4, 9)

@@ -19,22 +19,11 @@ en = "Lowest reading of the air temperature on a local day. The numerator counts
 sl = "Najnižja izmerjena temperatura zraka v krajevnem dnevu. Števec so slišane četrtine ure, imenovalec četrtine dneva; pod tremi četrtinami vrednosti ni."
 
 [[example]]
-title = "The day of 23 hours is whole with 92 quarters; a station that was silent in the afternoon has no value"
-as_of = 2026-03-30T12:00:00Z
-[example.given]
-assignments = "SELECT 'd' || i AS device_id, 'x' || i AS thing_id, TIMESTAMPTZ '2024-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
-weather = """
-SELECT 'd' || i AS device_id, t AS observed_at, CASE hour(t) WHEN 14 THEN 14.5 WHEN 4 THEN -3.0 ELSE 5.0 END AS air_temp_cel
-FROM range(TIMESTAMPTZ '2026-03-28 23:00:00Z', TIMESTAMPTZ '2026-03-29 22:00:00Z', INTERVAL 15 MINUTE) AS r (t), range(2) AS d (i)
-WHERE i = 0 OR hour(t) < 12"""
-[[example.expect]]
-subject_kind = "thing"
-subject_id = "x0"
-period_start = 2026-03-29
-value = -3.0
-numerator = 92.0
-denominator = 92.0
-coverage = 1.0
+title = "Coldest before sunrise"
+as_of = 2026-03-03T12:00:00Z
+given.assignments = [{ device_id = "d1", thing_id = "x", valid_from = "2024-01-01T00:00:00Z" }]
+given.weather = "SELECT 'd1' AS device_id, t AS observed_at, CASE hour(t) WHEN 14 THEN 14.5 WHEN 4 THEN -3.0 ELSE 5.0 END AS air_temp_cel FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-02 23:00:00Z', INTERVAL 15 MINUTE) AS r (t)"
+expect = [{ subject_id = "x", period_start = 2026-03-02, value = -3.0 }]
 */
 WITH reading AS (
     SELECT device_id, observed_at, air_temp_cel AS amount FROM weather WHERE air_temp_cel IS NOT NULL AND quality NOT IN (4, 9)

@@ -18,25 +18,11 @@ en = "Time from the moment a reading speaks of to the moment it was received, fo
 sl = "Čas od trenutka, o katerem odčitek govori, do prejema, za odčitke krajevnega dneva: 95 % jih je prišla vsaj tako hitro. Odčitek iz prihodnosti šteje kot brez zamude. Števec šteje odčitke, ki so potovali več kot eno uro, imenovalec vse."
 
 [[example]]
-title = "Nineteen readings took a minute, one a day, one has no time of receipt"
+title = "One of ten readings took a day"
 as_of = 2026-03-05T12:00:00Z
-[example.given]
-devices = [{ device_id = "d0", family = "waste_container" }]
-waste_container = """
-SELECT 'd0' AS device_id, t AS observed_at, 20.0 AS fill_pct,
-    CASE WHEN hour(t) < 19 THEN t + INTERVAL 1 MINUTE WHEN hour(t) = 19 THEN t + INTERVAL 1 DAY END AS received_at
-FROM range(TIMESTAMPTZ '2026-03-02 00:00:00Z', TIMESTAMPTZ '2026-03-02 21:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
-[[example.expect]]
-subject_kind = "family"
-subject_id = "waste_container"
-period_start = 2026-03-02
-value = 60.0
-numerator = 1.0
-denominator = 20.0
-[[example.expect]]
-subject_kind = "municipality"
-subject_id = "town"
-value = 60.0
+given.devices = [{ device_id = "d0", family = "weather" }]
+given.weather = "SELECT 'd0' AS device_id, t AS observed_at, 20.0 AS air_temp_cel, t + CASE hour(t) WHEN 9 THEN INTERVAL 1 DAY ELSE INTERVAL 1 MINUTE END AS received_at FROM range(TIMESTAMPTZ '2026-03-02 00:00:00Z', TIMESTAMPTZ '2026-03-02 10:00:00Z', INTERVAL 1 HOUR) AS r (t)"
+expect = [{ subject_kind = "family", subject_id = "weather", value = 86400.0, numerator = 1.0 }, { subject_kind = "municipality", value = 86400.0 }]
 */
 SELECT d.subject_kind, d.subject_id, d.local_date AS period_start, d.local_date + 1 AS period_end, d.seconds AS value,
     d.over_an_hour AS numerator, d.readings AS denominator, 1.0 AS coverage, d.devices, 0.0 AS estimated_share

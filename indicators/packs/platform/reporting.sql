@@ -19,36 +19,11 @@ en = "Share of the devices in service of a family, an area, a gateway or the tow
 sl = "Delež naprav v obratovanju ene družine, območja, prehoda ali mesta, ki so bile v krajevnem dnevu slišane vsaj enkrat. Imenovalec so nameščene, števec tiste, ki poročajo: mrtva naprava je nameščena, a ne poroča."
 
 [[example]]
-title = "One of two containers is heard, the other never; the gateway stands before the first alone"
+title = "One of two containers is heard, once; the gateway stands before the other"
 as_of = 2026-03-03T12:00:00Z
-[example.given]
-devices = "SELECT 'd' || i AS device_id, 'waste_container' AS family, CASE WHEN i = 0 THEN 'gw' END AS gateway FROM range(2) AS r (i)"
-things = "SELECT 'b' || i AS thing_id, 'waste_container' AS family, 'east' AS area_id, '{}' AS attributes FROM range(2) AS r (i)"
-assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
-indicator_values = """
-SELECT 'platform.completeness_device' AS indicator, 'device' AS subject_kind, 'd' || i AS subject_id, DATE '2026-03-02' AS period_start,
-    DATE '2026-03-03' AS period_end, 100.0 * (1 - i) AS value, 24.0 * (1 - i) AS numerator, 24.0 AS denominator FROM range(2) AS r (i)"""
-[[example.expect]]
-subject_kind = "area"
-subject_id = "east"
-period_start = 2026-03-02
-value = 50.0
-[[example.expect]]
-subject_kind = "family"
-subject_id = "waste_container"
-value = 50.0
-numerator = 1.0
-denominator = 2.0
-devices = 2
-[[example.expect]]
-subject_kind = "gateway"
-subject_id = "gw"
-value = 100.0
-devices = 1
-[[example.expect]]
-subject_kind = "municipality"
-subject_id = "town"
-value = 50.0
+given.devices = "SELECT 'd' || i AS device_id, 'waste_container' AS family, CASE WHEN i = 1 THEN 'gw' END AS gateway FROM range(2) AS r (i)"
+given.indicator_values = "SELECT 'platform.completeness_device' AS indicator, 'device' AS subject_kind, 'd' || i AS subject_id, DATE '2026-03-02' AS period_start, 4.0 * (1 - i) AS value, 1.0 - i AS numerator, 24.0 AS denominator FROM range(2) AS r (i)"
+expect = [{ subject_kind = "family", value = 50.0, devices = 2 }, { subject_kind = "gateway", subject_id = "gw", value = 0.0 }, { subject_kind = "municipality", value = 50.0, denominator = 2.0 }]
 */
 SELECT subject_kind, subject_id, local_date AS period_start, local_date + 1 AS period_end, 100.0 * count(*) FILTER (heard > 0) / count(*) AS value,
     count(*) FILTER (heard > 0) AS numerator, count(*) AS denominator, 1.0 AS coverage, count(*) AS devices, 0.0 AS estimated_share

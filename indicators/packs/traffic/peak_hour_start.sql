@@ -19,30 +19,11 @@ en = "Local clock hour in which the busiest hour of the day begins at a counter,
 sl = "Krajevna ura, v kateri se na števcu začne najbolj obremenjena ura dneva, prva med enakimi. Števec je njen pretok, imenovalec pretok dneva. Štejejo le dnevi z 90 % intervalov vsakega kanala."
 
 [[example]]
-title = "From four to five in the afternoon"
+title = "Of two hours with as many vehicles the first"
 as_of = 2026-03-03T12:00:00Z
-[example.given]
-assignments = [{ device_id = "d1", thing_id = "bridge", valid_from = "2026-01-01T00:00:00Z" }]
-traffic_counter = """
-SELECT 'd1' AS device_id, lane, 'in' AS direction, 'all' AS vehicle_class, t AS observed_at, CASE WHEN hour(t) = 15 THEN 30 WHEN hour(t) BETWEEN 5 AND 14 THEN 10 ELSE 0 END + CASE WHEN hour(t) BETWEEN 18 AND 19 THEN 5 ELSE 0 END AS count, 900 AS interval_s
-FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-02 23:00:00Z', INTERVAL 15 MINUTE) AS r (t), (VALUES ('1'), ('2')) AS l (lane)"""
-[[example.expect]]
-subject_kind = "thing"
-subject_id = "bridge"
-period_start = 2026-03-02
-value = 16.0
-numerator = 240.0
-denominator = 1120.0
-
-[[example]]
-title = "One lane misses half of the day: no value, its peak may be the one"
-as_of = 2026-03-03T12:00:00Z
-[example.given]
-assignments = [{ device_id = "d1", thing_id = "bridge", valid_from = "2026-01-01T00:00:00Z" }]
-traffic_counter = """
-SELECT 'd1' AS device_id, lane, 'in' AS direction, 'all' AS vehicle_class, t AS observed_at, 10 AS count, 900 AS interval_s
-FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-02 23:00:00Z', INTERVAL 15 MINUTE) AS r (t), (VALUES ('1'), ('2')) AS l (lane)
-WHERE lane = '1' OR t < TIMESTAMPTZ '2026-03-02 11:00:00Z'"""
+given.assignments = [{ device_id = "d1", thing_id = "bridge", valid_from = "2026-01-01T00:00:00Z" }]
+given.traffic_counter = "SELECT 'd1' AS device_id, '1' AS lane, t AS observed_at, CASE WHEN hour(t) IN (7, 15) THEN 30 ELSE 2 END AS count, 900 AS interval_s FROM range(TIMESTAMPTZ '2026-03-01 23:00:00Z', TIMESTAMPTZ '2026-03-02 23:00:00Z', INTERVAL 15 MINUTE) AS r (t)"
+expect = [{ subject_id = "bridge", value = 8.0, numerator = 120.0, denominator = 416.0 }]
 */
 SELECT 'thing' AS subject_kind, d.thing_id AS subject_id, d.local_date AS period_start, d.local_date + 1 AS period_end, hour(timezone(r.zone, d.busiest_at)) AS value,
     d.busiest AS numerator, d.vehicles AS denominator, least(1, d.coverage) AS coverage, 1 AS devices, 0.0 AS estimated_share

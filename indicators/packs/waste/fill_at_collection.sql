@@ -18,31 +18,12 @@ en = "Mean fill of the containers of an area when they were emptied on a local d
 sl = "Povprečna napolnjenost zabojnikov območja ob praznjenju v krajevnem dnevu: najvišji odčitek zadnjih treh ur pred njim."
 
 [[example]]
-title = "One of two containers was emptied at 30 %, the other at 85 %"
+title = "Two trips at 30 %, one at 85 %"
 as_of = 2026-03-03T12:00:00Z
-[example.given]
-things = "SELECT 'b' || i AS thing_id, 'waste_container' AS family, 'east' AS area_id, '{}' AS attributes FROM range(2) AS r (i)"
-assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
-waste_container = """
-SELECT 'd' || i AS device_id, t AS observed_at, CASE WHEN hour(t) >= 10 THEN 2.0 WHEN i = 0 THEN 30.0 ELSE 85.0 END AS fill_pct
-FROM range(TIMESTAMPTZ '2026-03-02 04:00:00Z', TIMESTAMPTZ '2026-03-02 20:00:00Z', INTERVAL 1 HOUR) AS r (t), range(2) AS b (i)"""
-[[example.expect]]
-subject_kind = "area"
-subject_id = "east"
-period_start = 2026-03-02
-value = 57.5
-denominator = 2.0
-[[example.expect]]
-subject_kind = "municipality"
-subject_id = "town"
-
-[[example]]
-title = "Nothing was emptied: no value"
-as_of = 2026-03-03T12:00:00Z
-[example.given]
-things = "SELECT 'b' || i AS thing_id, 'waste_container' AS family, 'east' AS area_id, '{}' AS attributes FROM range(2) AS r (i)"
-assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
-waste_container = [{ device_id = "d0", observed_at = "2026-03-02T12:00:00Z", fill_pct = 50.0 }]
+given.things = "SELECT 'b' || i AS thing_id, 'waste_container' AS family, 'east' AS area_id, '{}' AS attributes FROM range(3) AS r (i)"
+given.assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(3) AS r (i)"
+given.waste_container = "SELECT 'd' || i AS device_id, t AS observed_at, CASE WHEN hour(t) >= 10 THEN 2.0 WHEN i < 2 THEN 30.0 ELSE 85.0 END AS fill_pct FROM range(TIMESTAMPTZ '2026-03-02 04:00:00Z', TIMESTAMPTZ '2026-03-02 20:00:00Z', INTERVAL 1 HOUR) AS r (t), range(3) AS b (i)"
+expect = [{ subject_kind = "area", subject_id = "east", value = 48.333333333, denominator = 3.0 }, { subject_kind = "municipality" }]
 */
 SELECT t.subject_kind, t.subject_id, t.local_date AS period_start, t.local_date + 1 AS period_end,
     sum(CAST(t.fill_before AS DECIMAL(9, 4))) AS numerator, count(*) AS denominator, CAST(avg(CAST(t.fill_before AS DECIMAL(9, 4))) AS DOUBLE) AS value,
