@@ -85,11 +85,11 @@ def main() -> None:
     if asked.since:
         note(home, store, asked.since)
     watch, begun = Watch(), time.perf_counter()
-    found = compute.bring_up_to_date(Lake(home, store, lambda: asked.as_of.astimezone(UTC)), as_of=asked.as_of)
+    found = compute.bring_up_to_date(Lake(home, store, lambda: asked.as_of.astimezone(UTC)))
     told = {
         "seconds": round(time.perf_counter() - begun, 2),
         "peak_mb": round(peak_mb()),
-        "values": found.values.num_rows,
+        "values": found.new.total(),
         "packs": {name: round(spent, 3) for name, spent in watch.seconds.most_common()},
         "failed": watch.failed,
     }

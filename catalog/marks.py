@@ -7,7 +7,7 @@ recomputed that was not changed, and a crash before that transaction forgets not
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from catalog.store import Store, computed, dirty, meta, runs
 
 ALL = "*"
 ERASED = ".erased"  # behind the name of a table: its rows are gone, and nothing is left to be seen of them
+LEFT = ".left"  # behind the id of an indicator: days that it has still to compute, besides what other marks say
 MANY = 50  # subjects of one dataset and span that are named one by one: the catalogue stays small
 EVER, STILL = "0001-01-01", "9999-12-31"  # the first and the last day of spans without an end
 _NUMBER, _BEGINNING = "dirty_number", "indicators_begin"
@@ -54,6 +55,7 @@ class Run:
     beginning: str = STILL  # the first local day of which there was anything
     versions: dict[str, int] = field(default_factory=dict)  # of the indicators that it computed
     known: list[str] = field(default_factory=list)  # all indicators there are: what is of others is forgotten
+    left: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)  # what they still have to compute
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,10 @@ def _known(db: Connection, named: Iterable[tuple[str, str, str]]) -> dict[tuple[
 
 
 def note(db: Connection, run: Run) -> None:
-    """Note what a run has seen, in the transaction that publishes its values; forget what all have seen."""
+    """Note what a run has seen, in the transaction that publishes its values; forget what all have seen.
+
+    What it has still to compute (`left`) takes the place of what was noted of that before.
+    """
     rows = [
         {"indicator": name, "version": version, "number": run.number, "as_of": run.as_of}
         for name, version in run.versions.items()
@@ -142,6 +147,7 @@ def note(db: Connection, run: Run) -> None:
     if rows:
         db.execute(fresh.on_conflict_do_update(index_elements=[computed.c.indicator], set_=changed), rows)
     db.execute(delete(computed).where(computed.c.indicator.not_in(run.known)))
+    _leave(db, run.left)
     least = select(func.min(computed.c.number)).scalar_subquery()
     db.execute(delete(dirty).where(dirty.c.number <= least))
     begins = _insert(db, meta).values(key=_BEGINNING, value=min(run.beginning, _noted(db, _BEGINNING) or STILL))
@@ -149,6 +155,14 @@ def note(db: Connection, run: Run) -> None:
     seen = {"snapshot_id": run.snapshot_id, "computed_at": run.as_of}
     row = {**seen, "snapshot_at": run.snapshot_at, "registry_version": run.registry_version}
     db.execute(_insert(db, runs).on_conflict_do_nothing(), [row])
+
+
+def _leave(db: Connection, left: Mapping[str, Iterable[tuple[str, str, str]]]) -> None:
+    db.execute(delete(dirty).where(dirty.c.dataset.in_([name + LEFT for name in left])))
+    if any(left.values()):
+        number = _next(db)
+        names = [(name + LEFT, tuple(row)) for name, rows in left.items() for row in rows]
+        db.execute(dirty.insert(), [_row((name, first, last), who, number) for name, (who, first, last) in names])
 
 
 def note_alone(store: Store, run: Run) -> None:

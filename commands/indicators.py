@@ -1,7 +1,7 @@
 """`drava indicators`: what the city asks, and what the answers mean."""
 
 import sys
-from collections import Counter
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +22,11 @@ CadenceOption = Annotated[
 ]
 Full = Annotated[bool, typer.Option("--full", help="Compute everything anew; what differs was not marked.")]
 Language = Annotated[Lang | None, typer.Option(help="Language of the texts; default: that of the home.")]
+
+_WAITS = {
+    "en": "Another run is going on; this one begins when it has ended.",
+    "sl": "Drug izračun še teče; ta se začne, ko se konča.",
+}
 
 
 def add(app: typer.Typer) -> None:
@@ -69,11 +74,11 @@ def run(
     """Compute what has changed since the last run, and store the values that are new or others."""
     shared = context(ctx)
     lake = Lake(shared.home, shared.store, shared.clock)
-    found = bring_up_to_date(lake, as_of=shared.now(), ids=ids, cadence=cadence, full=full)
-    new = Counter(found.values["indicator"].to_pylist())
+    waits = partial(typer.echo, _WAITS[shared.home.settings.lang], err=True)
+    found = bring_up_to_date(lake, ids=ids, cadence=cadence, full=full, waits=waits)
     rows = [
-        {"indicator": name, "unit": packs()[name].unit, "values": found.computed[name], "new_or_changed": new[name]}
-        for name in found.run.versions
+        {"indicator": name, "unit": packs()[name].unit, "values": count, "new_or_changed": found.new[name]}
+        for name, count in found.computed.items()
     ]
     show_rows(rows, as_json=as_json)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from catalog.marks import ALL, ERASED, Mark, Position
+from catalog.marks import ALL, ERASED, LEFT, Mark, Position
 from indicators.header import Pack, Period, Reach
 from schemas.vocabulary import families
 
@@ -32,6 +32,19 @@ class Dirt:
         """Add what depends on these days of a subject, or of all of them."""
         wide = (span[0] - reach.after, span[1] + reach.before)
         (self.every if subject == ALL else self.named.setdefault(subject, [])).append(wide)
+
+    def join(self, other: "Dirt") -> None:
+        """Add what another has."""
+        self.every += other.every
+        self.readings += other.readings
+        for subject, spans in other.named.items():
+            self.named.setdefault(subject, []).extend(spans)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """The same as it is noted, but for `readings`: whose days, the first and the last."""
+        found = [(ALL, span) for span in merged(self.every)]
+        found += [(subject, span) for subject, spans in self.named.items() for span in merged(spans)]
+        return [(who, str(date.fromordinal(first)), str(date.fromordinal(last))) for who, (first, last) in found]
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,31 @@ def dirt_of(
         dataset = mark.dataset.removesuffix(ERASED)
         if number > position.number and dataset in inputs:
             _add(found, pack, mark, now, came=mark.dataset in families())
+    return found
+
+
+def left_of(pack: Pack, marks: Iterable[tuple[Mark, int]]) -> Dirt:
+    """What runs before this one, which were stopped, noted as not computed yet."""
+    found = Dirt()
+    for mark, _ in marks:
+        if mark.dataset == pack.id + LEFT:
+            found.add(
+                mark.subject, (date.fromisoformat(mark.first).toordinal(), date.fromisoformat(mark.last).toordinal())
+            )
+    return found
+
+
+def days_of(mark: Mark) -> Span:
+    """The days of a mark that has both ends."""
+    return date.fromisoformat(mark.first).toordinal(), date.fromisoformat(mark.last).toordinal()
+
+
+def remaining(parts: Iterable[Stretch]) -> Dirt:
+    """Stretches that were not computed yet."""
+    found = Dirt()
+    for part in parts:
+        for subject in part.subjects or (ALL,):
+            found.add(subject, (part.first.toordinal(), part.last.toordinal()))
     return found
 
 

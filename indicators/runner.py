@@ -6,8 +6,7 @@ any more. What it gives equals what a run over all history would give.
 """
 
 import zlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache, partial
@@ -16,12 +15,13 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pyarrow as pa
 
-from catalog.marks import ALL, Run, Taken
-from indicators.dirty import Dirt, Now, Stretch, dirt_of, merged, stretches, whole
+from catalog.marks import ALL, Taken
+from indicators.dirty import Dirt, Now, Stretch, days_of, dirt_of, left_of, merged, remaining, stretches, whole
 from indicators.frame import LOCAL, Cursor, Part, Terms, frame
-from indicators.header import Pack, chosen, packs
+from indicators.header import Pack, chosen
 from indicators.order import ordered
-from indicators.values import KEY, Known, changed, chosen_rows, empty, stored, subjects_of
+from indicators.values import Known, changed, chosen_rows, empty, stored, subjects_of
+from lake.commit import marks_of
 from lake.query import fingerprint, needed
 from lake.tables import INDICATOR_VALUES as VALUES
 from schemas.clock import micros, moment
@@ -46,12 +46,22 @@ class Seen:
 
 
 @dataclass
-class Outcome:
-    """What a run found: rows that are to be stored, and how many values each indicator was computed for."""
+class Sight:
+    """What a run looks at: the snapshot, and values that it has given and that are not in it yet."""
 
-    values: pa.Table
-    run: Run
-    computed: Counter[str] = field(default_factory=Counter)
+    connection: Cursor
+    found: Known = field(default_factory=Known)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one stretch gave: rows that are to be stored, and what is left to do of this and of what needs it."""
+
+    indicator: str
+    version: int  # of its definition
+    computed: int  # values, with those that are stored so
+    rows: pl.DataFrame
+    left: dict[str, list[tuple[str, str, str]]]
 
 
 def run_indicators(
@@ -77,7 +87,7 @@ def _in_order(ids: list[str] | None) -> list[Pack]:
 
 
 def run_dirty(
-    connection: Cursor,
+    sight: Sight,
     wanted: Sequence[Pack],
     *,
     as_of: datetime,
@@ -85,34 +95,38 @@ def run_dirty(
     seen: Seen,
     taken: Taken,
     full: bool = False,
-) -> Outcome:
-    """Compute what is dirty of these indicators (in order), or all of them; `taken` was read before the snapshot."""
+) -> Iterator[Step]:
+    """Compute what is dirty of these indicators (in order), or all of them; `taken` was read before the snapshot.
+
+    Between two steps what they gave may be stored, and the sight be renewed: what is left is not lost.
+    """
     terms = Terms.of(settings, as_of)
     now = Now(terms.today, seen.beginning)
-    found, computed, versions = Known(), Counter[str](), {}
+    left = {pack.id: left_of(pack, taken.marks) for pack in wanted}
     for pack in wanted:
-        versions[pack.id] = definition(pack, terms)
-        dirt = whole(now) if full else _dirt(pack, versions[pack.id], taken, terms, now)
-        for subject, first, last in found.spans(pack.needs):
-            dirt.add(subject if pack.own else ALL, (first.toordinal(), last.toordinal()), pack.reach)
-        rows = [empty()]
-        _follow(connection, pack, dirt, terms)
-        for stretch in stretches(pack, dirt, partial(_rows, pack, seen)):
-            count, new = _stretch(connection, pack, stretch, terms, seen, found)
-            computed[pack.id] += count
-            rows.append(new)
-        found.add(pack.id, pl.concat(rows).unique(subset=KEY, keep="last", maintain_order=True))
-    run = Run(
-        number=taken.number,
-        as_of=micros(as_of),
-        snapshot_id=seen.snapshot_id,
-        snapshot_at=micros(seen.snapshot_at),
-        registry_version=taken.registry_version,
-        beginning=str(seen.beginning),
-        versions=versions,
-        known=sorted(packs("indicator")),
-    )
-    return Outcome(found.table(), run, computed)
+        version = definition(pack, terms)
+        dirt = whole(now) if full else _dirt(pack, version, taken, terms, now)
+        dirt.join(left[pack.id])
+        _follow(sight.connection, pack, dirt, terms)
+        parts = list(stretches(pack, dirt, partial(_rows, pack, seen)))
+        if not parts:
+            yield Step(pack.id, version, 0, empty(), {pack.id: []})
+        for number, part in enumerate(parts, 1):
+            count, new = _stretch(sight.connection, pack, part, terms, seen, sight.found)
+            sight.found.add(pack.id, new)
+            left[pack.id] = remaining(parts[number:])
+            told = _pass_on(new, [one for one in wanted if pack.id in one.needs], left)
+            yield Step(pack.id, version, count, new, {name: left[name].rows() for name in (pack.id, *told)})
+
+
+def _pass_on(new: pl.DataFrame, needing: Sequence[Pack], left: Mapping[str, Dirt]) -> list[str]:
+    """Note what follows from new values for those that need them."""
+    if not new.height or not needing:
+        return []
+    for mark in marks_of(new.to_arrow()):
+        for pack in needing:
+            left[pack.id].add(mark.subject if pack.own else ALL, days_of(mark), pack.reach)
+    return [pack.id for pack in needing]
 
 
 def definition(pack: Pack, terms: Terms) -> int:

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -27,27 +28,29 @@ def empty() -> pl.DataFrame:
 
 @dataclass
 class Known:
-    """The values of a run so far, which packs see in place of the stored ones; of `hidden` indicators those alone."""
+    """Values of a run that are not stored yet, and that packs see in place of the stored ones.
+
+    Of `hidden` indicators they see those alone.
+    """
 
     hidden: tuple[str, ...] = ()
-    parts: dict[str, pl.DataFrame] = field(default_factory=dict)
+    parts: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
 
     def add(self, name: str, rows: pl.DataFrame) -> None:
-        """Add what an indicator gave."""
-        self.parts[name] = rows
+        """Add what an indicator gave. What it gives last of a subject and period counts."""
+        if rows.height:
+            self.parts.setdefault(name, []).append(rows)
+
+    @property
+    def height(self) -> int:
+        """How many there are."""
+        return sum(rows.height for parts in self.parts.values() for rows in parts)
 
     def table(self, names: Collection[str] | None = None) -> pa.Table:
         """Those of some indicators, or all of them, in the order in which they are asked for."""
-        parts = [rows for name, rows in self.parts.items() if names is None or name in names]
-        found = pl.concat([empty(), *parts]).sort("indicator", "period_start", "subject_id")
-        return found.to_arrow().cast(VALUES)
-
-    def spans(self, names: Collection[str]) -> Iterator[tuple[str, date, date]]:
-        """Of the values of these indicators: subject and the days of the period, both included."""
-        for name in names:
-            if name in self.parts:
-                found = self.parts[name].select("subject_id", "period_start", "period_end").unique()
-                yield from ((subject, first, end - timedelta(days=1)) for subject, first, end in found.iter_rows())
+        chosen = [parts for name, parts in self.parts.items() if names is None or name in names]
+        found = pl.concat([empty(), *chain.from_iterable(chosen)]).unique(subset=KEY, keep="last", maintain_order=True)
+        return found.sort("indicator", "period_start", "subject_id").to_arrow().cast(VALUES)
 
     @contextmanager
     def shown(self, connection: Cursor, needs: Collection[str], part: Part | None = None) -> Iterator[None]:

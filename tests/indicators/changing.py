@@ -178,7 +178,7 @@ class Home:
 
     def run(self, **options):
         """Compute what changed."""
-        return bring_up_to_date(self.feed.lake, as_of=self.feed.now, **options)
+        return bring_up_to_date(self.feed.lake, **options)
 
     def stored(self):
         """The values that are stored, without rows that say that there is none any more."""
@@ -186,11 +186,11 @@ class Home:
             names = ", ".join([*KEY, *NUMBERS, "devices"])
             return lake.sql(f"SELECT {names} FROM indicator_values WHERE NOT ({GONE})").to_arrow_table()
 
-    def afresh(self):
-        """The values that a computation over all history gives."""
+    def afresh(self, ids=None):
+        """The values that a computation over all history gives, of all indicators or of these."""
         home = self.feed.home
         with open_found(home.path, find(home.path), limited=False) as lake:
-            return run_indicators(lake, as_of=self.feed.now, settings=home.settings)
+            return run_indicators(lake, as_of=self.feed.now, settings=home.settings, ids=ids)
 
 
 def differences(one: pa.Table, other: pa.Table) -> list[dict]:
