@@ -2,19 +2,23 @@
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import available_timezones
 
 import typer
 
 from commands.context import context
 from schemas.errors import DravaError
-from schemas.settings import NAME
+from schemas.settings import NAME, Settings, load
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "deploy"
 BROKER = ROOT / "mosquitto.conf"
 PROGRAM = "/opt/drava/bin/drava"
+_DEFAULT = Settings.model_fields["timezone"].default
+_CLOCK = re.compile(rf"^OnCalendar=(?P<when>.*) {re.escape(_DEFAULT)}$", re.MULTILINE)
 _DEVELOPMENT = re.compile(r"^# --- [^\n]*development.*?(?=^# --- )", re.MULTILINE | re.DOTALL)
 
 STEPS = """
@@ -41,6 +45,9 @@ def deploy(
     ctx: typer.Context,
     root: Annotated[Path, typer.Argument(help="/ for this machine, or a folder to look at first.")],
     municipality: Annotated[str, typer.Option(help="Name of the home and first word of its topics: ptuj, maribor.")],
+    timezone: Annotated[
+        str, typer.Option(help="The clock of what is due at a time of day; default: the home's, where it is there.")
+    ] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Also files that are there and differ.")] = False,
 ) -> None:
     """Write systemd units, their user, and Mosquitto's configuration with TLS and rights; say what to do then."""
@@ -48,23 +55,42 @@ def deploy(
     if not re.match(NAME, municipality):
         raise DravaError(f"{municipality!r} is no name of a municipality", "Small letters, digits, - and _")
     program = str(Path(sys.prefix) / "bin" / "drava")
-    for path, text in files(municipality, program).items():
+    zone = _zone(timezone, root / "var" / "lib" / "drava" / municipality)
+    for path, text in files(municipality, program, zone).items():
         typer.echo(f"{_write(root / path, text, replace=replace):8} {root / path}")
     typer.echo(STEPS.format(name=municipality, program=program), nl=False)
     if program.startswith(("/home/", "/root/")):
         typer.echo(f"Warning: the units do not see {program}: install Drava outside of people's homes, /opt/drava.")
 
 
-def files(municipality: str, program: str = PROGRAM) -> dict[str, str]:
+def _zone(wanted: str, home: Path) -> str:
+    """The zone that is wanted, or the home's, or the one that a home has where its settings say nothing."""
+    if wanted and wanted not in available_timezones():
+        raise DravaError(f"{wanted!r} is not a time zone", f"Write it like {_DEFAULT}")
+    file = home / "drava.toml"
+    return wanted or (load(file).timezone if file.is_file() else _DEFAULT)
+
+
+def files(municipality: str, program: str = PROGRAM, zone: str = "") -> dict[str, str]:
     """Everything that is written: path below the root -> contents."""
     found = {
         f"etc/systemd/system/{unit.name}": unit.read_text("utf-8").replace(PROGRAM, program)
         for unit in sorted([*SHIPPED.glob("*.service"), *SHIPPED.glob("*.timer")])
     }
+    found |= dict(_by_the_clock(municipality, zone or _DEFAULT))
     found["etc/sysusers.d/drava.conf"] = (SHIPPED / "drava.sysusers").read_text("utf-8")
     found["etc/mosquitto/conf.d/drava.conf"] = production()
     rights = (SHIPPED / "mosquitto" / "drava.acl").read_text("utf-8")
     return found | {"etc/mosquitto/drava.acl": rights.replace("@MUNICIPALITY@", municipality)}
+
+
+def _by_the_clock(municipality: str, zone: str) -> Iterator[tuple[str, str]]:
+    """Of timers that go by a town's clock, what is this town's own: one machine may serve towns of several zones."""
+    for unit in sorted(SHIPPED.glob("*.timer")):
+        if found := _CLOCK.search(unit.read_text("utf-8")):
+            name = unit.name.replace("@", f"@{municipality}")
+            text = f"# The clock of {municipality}.\n[Timer]\nOnCalendar=\nOnCalendar={found['when']} {zone}\n"
+            yield f"etc/systemd/system/{name}.d/zone.conf", text
 
 
 def production() -> str:

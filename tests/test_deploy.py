@@ -133,7 +133,8 @@ def test_everything_is_written_below_the_root_with_this_program(tmp_path):
     code, said = deploy(tmp_path, "--municipality", "ptuj")
     assert code == 0
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert written == {f"etc/systemd/system/{name}" for name in UNITS} | {
+    clocks = {f"drava-{name}@ptuj.timer.d/zone.conf" for name in ("indicators", "morning")}
+    assert written == {f"etc/systemd/system/{name}" for name in clocks.union(UNITS)} | {
         "etc/sysusers.d/drava.conf",
         "etc/mosquitto/conf.d/drava.conf",
         "etc/mosquitto/drava.acl",
@@ -143,6 +144,26 @@ def test_everything_is_written_below_the_root_with_this_program(tmp_path):
     assert f"ExecStart={program} ingest" in unit
     assert f"{program} init /var/lib/drava/ptuj --municipality ptuj" in said
     assert "drava-{detectors,indicators,morning,export,backup,maintain}@ptuj.timer" in said
+
+
+@pytest.mark.parametrize("told", ["by the home", "by the option", "by nobody"])
+def test_timers_go_by_the_clock_of_their_town(tmp_path, told):
+    home = tmp_path / "var/lib/drava/bihac"
+    home.mkdir(parents=True)
+    if told == "by the home":
+        (home / "drava.toml").write_text('municipality = "bihac"\ntimezone = "Europe/Sarajevo"\n')
+    words = ["--timezone", "Europe/Sarajevo"] if told == "by the option" else []
+    assert deploy(tmp_path, "--municipality", "bihac", *words)[0] == 0
+    zone = "Europe/Ljubljana" if told == "by nobody" else "Europe/Sarajevo"
+    for name, when in {"indicators": "05:30:00", "morning": "06:00:00"}.items():
+        lines = (tmp_path / f"etc/systemd/system/drava-{name}@bihac.timer.d/zone.conf").read_text("utf-8").splitlines()
+        assert lines[1:] == ["[Timer]", "OnCalendar=", f"OnCalendar=*-*-* {when} {zone}"]
+
+
+def test_a_zone_that_is_none_is_refused(tmp_path):
+    done = CliRunner().invoke(app, ["deploy", str(tmp_path), "--municipality", "ptuj", "--timezone", "Europe/Ptuj"])
+    assert "'Europe/Ptuj' is not a time zone" in str(done.exception)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_there_and_differs_is_left_unless_asked_and_rights_are_added(tmp_path):
