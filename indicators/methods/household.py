@@ -130,6 +130,14 @@ def windowed(values: Floats, width: int, lag: int = 0) -> Floats:
     return told
 
 
+def bounds(rate: float, error: float) -> dict[str, float]:
+    """What an alarm's evidence says of its amounts' bounds: L/h, two standard errors below and above."""
+    return {
+        "litres_per_hour_low": round(max(rate - 2 * error, 0.0), 2),
+        "litres_per_hour_high": round(rate + 2 * error, 2),
+    }
+
+
 def so_far(found: list[dict[str, object]], series: pl.DataFrame) -> pl.DataFrame:
     """Rows of FOUND; `volume_m3` is what was lost from `since` to `until`, or to the end of the asset's series."""
     over = pl.coalesce("until", "over") - pl.col("since")

@@ -1,10 +1,10 @@
 /*
 id = "water.bypass"
 kind = "detector"
-version = 1
+version = 2
 grain = "connection"
 reads = ["meter_steps", "things", "run"]
-references = ["A fraction of the usual volume at the usual number of hours; an empty house has hours without use"]
+references = ["Likelihood ratio of two explanations: each draw shown in part, or fewer draws shown whole among drips"]
 cadence = "night"
 personal = true
 method = "bypass"
@@ -15,8 +15,8 @@ en = "Water drawn past the meter"
 sl = "Odvzem vode mimo vodomera"
 
 [meaning]
-en = "For three or four days the register shows at most 30 % of the usual volume, at most hours at which there usually is use, and no draw as large as usual. A bypass takes most of every draw, an empty house has no draws. Somebody has to look; a household that lives very differently for some days looks the same. The estimate is what is missing in three days."
-sl = "Tri ali štiri dni stanje pokaže največ 30 % običajne porabe, in to ob večini ur, ob katerih navadno je poraba, brez običajno velikega odvzema. Obvod vzame večino vsakega odvzema, prazna hiša pa odvzemov nima. Nekdo mora pogledati; gospodinjstvo, ki nekaj dni živi zelo drugače, je videti enako. Ocena je to, kar v treh dneh manjka."
+en = "For two to four days the register shows at most 30 % of the usual volume, and its steps look like the usual ones shown in part: as many hours with use as ever, each with a little. A house in which nearly nobody lives has few draws, each of its usual size, and an empty one at most a drip. Both explanations are held against the four weeks before; the alarm comes when the first is far likelier. Somebody has to look. The estimate is what is missing against the usual volume; its bounds come from how much weeks of this connection differ."
+sl = "Dva do štiri dni stanje pokaže največ 30 % običajne porabe, koraki pa so videti kot deli običajnih: poraba je ob toliko urah kot vedno, a vsakič le majhna. Hiša, v kateri skoraj nihče ne živi, ima malo odvzemov običajne velikosti, prazna pa kvečjemu kapljanje. Obe razlagi se primerjata s prejšnjimi štirimi tedni; alarm pride, ko je prva veliko verjetnejša. Nekdo mora pogledati. Ocena je to, kar manjka do običajne porabe; meji izhajata iz razlik med tedni tega priključka."
 
 [says.what]
 en = "Water drawn past the meter"
