@@ -167,7 +167,7 @@ def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:
     rows = []
     for (name,), part in series.group_by("asset", maintain_order=True):
         steps = laid(part)
-        if steps is None:
+        if steps is None or not steps.sensors:
             continue
         where = locator(assets.get(str(name), {}), steps)
         rows += list(_rows(str(name), steps, where))

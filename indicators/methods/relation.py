@@ -28,7 +28,7 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 @dataclass(frozen=True)
 class Steps:
-    """Quarter hours without a gap between them."""
+    """Steps, of a quarter of an hour if nothing else is said, without a gap between them."""
 
     at: Ints  # end, seconds since 1970
     offset: int  # first step of the first whole local day
@@ -38,21 +38,22 @@ class Steps:
     flows: list[str]  # the meters of the first columns of `features`
     sensors: list[str]
     pressure: Floats
+    step_s: int = STEP_S
 
 
-def laid(part: pl.DataFrame) -> Steps | None:
-    """Lay the series of one district out; None where it has no pressures."""
+def laid(part: pl.DataFrame, step_s: int = STEP_S) -> Steps | None:
+    """Lay the series of one district out; None where there is nothing. Without pressures there are no sensors."""
     part = _wide(part)
     names = [name for name in part.columns if name.startswith("pressure_")]
     flows = [name for name in part.columns if name.startswith("flow_") and name != "flow_m3h"] or ["flow_m3h"]
     levels = [name for name in part.columns if name.startswith("level_")]
     values = list(dict.fromkeys(["flow_m3h", *flows, *levels, *names]))
-    if not names or not len(part):
+    if not len(part):
         return None
     told = (
         part.select(
-            ((pl.col("at").dt.epoch("s") - 1) // STEP_S).alias("step"),
-            ((pl.col("local") - pl.duration(microseconds=1)).dt.truncate("15m")).alias("local"),
+            ((pl.col("at").dt.epoch("s") - 1) // step_s).alias("step"),
+            ((pl.col("local") - pl.duration(microseconds=1)).dt.truncate(f"{step_s}s")).alias("local"),
             *(pl.col(name).cast(pl.Float64) for name in values),
         )
         .group_by("step", maintain_order=True)
@@ -62,7 +63,7 @@ def laid(part: pl.DataFrame) -> Steps | None:
     row = told["step"].to_numpy() - first
     clock = np.full(count, np.nan)
     clock[row] = told["local"].dt.hour().to_numpy() + told["local"].dt.minute().to_numpy() / 60
-    clock = (_held(clock[:, None], count)[:, 0] + _since(clock) * STEP_S / 3600) % 24
+    clock = (_held(clock[:, None], count)[:, 0] + _since(clock) * step_s / 3600) % 24
 
     def grid(columns: Sequence[str]) -> Floats:
         matrix = np.full((count, len(columns)), np.nan)
@@ -74,7 +75,7 @@ def laid(part: pl.DataFrame) -> Steps | None:
     pressure[(pressure < LOWEST_M) | (pressure > HIGHEST_M)] = np.nan
     flow, level = grid(flows), _held(grid(levels), count)
     features = _features(flow, level, clock)
-    at = (np.arange(first, first + count) + 1) * STEP_S
+    at = (np.arange(first, first + count) + 1) * step_s
     return Steps(
         at,
         int(np.argmin(clock)) if count else 0,
@@ -84,12 +85,16 @@ def laid(part: pl.DataFrame) -> Steps | None:
         [name.removeprefix("flow_") for name in flows],
         [name.removeprefix("pressure_") for name in names],
         _held(pressure, HOLD),
+        step_s,
     )
+
+
+_LISTS = (("sensors", "pressures", "pressure_"), ("meters", "flows", "flow_"), ("tanks", "levels", "level_"))
 
 
 def _wide(part: pl.DataFrame) -> pl.DataFrame:
     """From lists of names and lists of values to a column each."""
-    for names, values, first in (("sensors", "pressures", "pressure_"), ("meters", "flows", "flow_")):
+    for names, values, first in _LISTS:
         if names not in part.columns:
             continue
         long = part.select("at", names, values).explode(names, values).drop_nulls()

@@ -35,25 +35,42 @@ FROM assignments AS a
 JOIN things AS t ON t.thing_id = a.thing_id AND t.family = 'district_meter'
 LEFT JOIN devices AS d ON d.device_id = a.device_id;
 
--- Each meter by quarter of an hour: flow_m3h where it gives one, else the rise of its register.
+-- What each meter said: flow_m3h where it gives one, else the rise of its register.
+CREATE OR REPLACE VIEW inflow_readings AS
+SELECT m.thing_id, m.area_id, m.sign, r.observed_at, r.pressure_kpa,
+    coalesce(r.flow_m3h, CASE WHEN r.volume_total_m3 >= lag(r.volume_total_m3) OVER w
+            AND NOT register_jumped(lag(r.volume_total_m3) OVER w, r.volume_total_m3,
+                epoch_us(r.observed_at) - epoch_us(lag(r.observed_at) OVER w), 5000)
+        THEN CAST(r.volume_total_m3 - lag(r.volume_total_m3) OVER w AS DOUBLE) * 3.6e9
+            / nullif(epoch_us(r.observed_at) - epoch_us(lag(r.observed_at) OVER w), 0) END) AS flow_m3h
+FROM district_meter AS r
+JOIN inflow_meters AS m ON m.device_id = r.device_id AND r.observed_at >= m.valid_from
+    AND (m.valid_to IS NULL OR r.observed_at < m.valid_to)
+WHERE r.quality NOT IN (4, 9)
+WINDOW w AS (PARTITION BY m.area_id, r.device_id, m.valid_from ORDER BY r.observed_at);
+
+-- By quarter of an hour.
 CREATE OR REPLACE VIEW inflow_slots AS
-WITH reading AS (
-    SELECT m.thing_id, m.area_id, m.sign, r.observed_at, r.pressure_kpa,
-        coalesce(r.flow_m3h, CASE WHEN r.volume_total_m3 >= lag(r.volume_total_m3) OVER w
-                AND NOT register_jumped(lag(r.volume_total_m3) OVER w, r.volume_total_m3,
-                    epoch_us(r.observed_at) - epoch_us(lag(r.observed_at) OVER w), 5000)
-            THEN CAST(r.volume_total_m3 - lag(r.volume_total_m3) OVER w AS DOUBLE) * 3.6e9
-                / nullif(epoch_us(r.observed_at) - epoch_us(lag(r.observed_at) OVER w), 0) END) AS flow_m3h
-    FROM district_meter AS r
-    JOIN inflow_meters AS m ON m.device_id = r.device_id AND r.observed_at >= m.valid_from
-        AND (m.valid_to IS NULL OR r.observed_at < m.valid_to)
-    WHERE r.quality NOT IN (4, 9)
-    WINDOW w AS (PARTITION BY m.area_id, r.device_id, m.valid_from ORDER BY r.observed_at)
-)
 SELECT thing_id, area_id, sign, time_bucket(INTERVAL 15 MINUTE, observed_at) AS starts_at,
     avg(flow_m3h) AS flow_m3h, avg(pressure_kpa) AS pressure_kpa
-FROM reading WHERE flow_m3h IS NOT NULL
+FROM inflow_readings WHERE flow_m3h IS NOT NULL
 GROUP BY thing_id, area_id, sign, starts_at;
+
+-- Pressures (m) and levels of each area in steps of such a length, that begin `shift` after the clock's.
+CREATE OR REPLACE MACRO district_points(step, shift) AS TABLE
+WITH point AS (
+    SELECT t.area_id, coalesce(json_extract_string(t.attributes, '$.node'), t.thing_id) AS node,
+        time_bucket(step, d.observed_at - shift) AS starts_at, avg(d.pressure_kpa) / 9.80665 AS m, max_by(d.level_m, d.observed_at) AS level
+    FROM district_meter AS d
+    JOIN assignments AS a ON a.device_id = d.device_id AND d.observed_at >= a.valid_from
+        AND (a.valid_to IS NULL OR d.observed_at < a.valid_to)
+    JOIN things AS t ON t.thing_id = a.thing_id AND t.area_id IS NOT NULL
+    WHERE (d.pressure_kpa IS NOT NULL OR d.level_m IS NOT NULL) AND d.quality NOT IN (4, 9)
+    GROUP BY ALL
+)
+SELECT area_id, starts_at, list(node ORDER BY node) FILTER (m IS NOT NULL) AS sensors, list(m ORDER BY node) FILTER (m IS NOT NULL) AS pressures,
+    list(node ORDER BY node) FILTER (level IS NOT NULL) AS tanks, list(level ORDER BY node) FILTER (level IS NOT NULL) AS levels
+FROM point GROUP BY ALL;
 
 -- Meters that an area waits for on a UTC day of its data.
 CREATE OR REPLACE VIEW inflow_expected AS

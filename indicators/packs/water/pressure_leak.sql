@@ -49,34 +49,19 @@ severity = "warning"
 going_on = true
 */
 WITH place AS (
-    SELECT a.device_id, a.valid_from, a.valid_to, t.area_id, t.thing_id,
-        coalesce(json_extract_string(t.attributes, '$.node'), t.thing_id) AS node,
-        coalesce(json_extract_string(t.attributes, '$.link'), t.thing_id) AS link
-    FROM assignments AS a JOIN things AS t ON t.thing_id = a.thing_id AND t.area_id IS NOT NULL
-),
-reading AS (
-    SELECT device_id, observed_at, pressure_kpa FROM district_meter WHERE pressure_kpa IS NOT NULL AND quality NOT IN (4, 9)
-),
-pressure AS (
-    SELECT p.area_id, p.node, time_bucket(INTERVAL 15 MINUTE, r.observed_at) AS starts_at, avg(r.pressure_kpa) / 9.80665 AS m
-    FROM reading AS r
-    JOIN place AS p ON p.device_id = r.device_id AND r.observed_at >= p.valid_from AND (p.valid_to IS NULL OR r.observed_at < p.valid_to)
-    GROUP BY ALL
-),
-pressures AS (
-    SELECT area_id, starts_at, list(node ORDER BY node) AS sensors, list(m ORDER BY node) AS pressures FROM pressure GROUP BY ALL
-    HAVING count(*) >= 2  -- one pressure alone cannot tell a leak from a valve
+    SELECT DISTINCT thing_id, coalesce(json_extract_string(attributes, '$.link'), thing_id) AS link FROM things
 ),
 flow AS (
     SELECT i.area_id, i.starts_at, list(p.link ORDER BY p.link) AS meters, list(i.flow_m3h ORDER BY p.link) AS flows
     FROM inflow_slots AS i
-    JOIN (SELECT DISTINCT thing_id, link FROM place) AS p ON p.thing_id = i.thing_id
+    JOIN place AS p ON p.thing_id = i.thing_id
     GROUP BY ALL
 )
 SELECT i.area_id AS asset, i.starts_at + INTERVAL 15 MINUTE AS "at", (i.starts_at + INTERVAL 15 MINUTE) AT TIME ZONE r.zone AS local,
     i.flow_m3h, s.sensors, s.pressures, f.meters, f.flows
 FROM inflow AS i
-JOIN pressures AS s ON s.area_id = i.area_id AND s.starts_at = i.starts_at
+JOIN district_points(INTERVAL 15 MINUTE, INTERVAL 0 MINUTE) AS s ON s.area_id = i.area_id AND s.starts_at = i.starts_at
+    AND len(s.sensors) >= 2  -- one pressure alone cannot tell a leak from a valve
 JOIN flow AS f ON f.area_id = i.area_id AND f.starts_at = i.starts_at
 CROSS JOIN run AS r
 WHERE i.meters = i.expected AND i.starts_at + INTERVAL 15 MINUTE <= r.as_of
