@@ -14,10 +14,21 @@ from ingest.writer import Writer
 from lake.commit import Lake
 from schemas.clock import moment
 from schemas.errors import DravaError
+from schemas.settings import Lang
 
 _SAID = {
     "en": "{device}, {measure} at {at}: {before} → {after}; the next run computes its indicators anew.",
     "sl": "{device}, {measure} ob {at}: {before} → {after}; naslednji zagon znova izračuna kazalnike.",
+}
+_REFUSED: dict[Lang, dict[str, tuple[str, str]]] = {
+    "en": {
+        "key": ("--key {text!r} names no reading", "Write each key once, like --key lane=1"),
+        "number": ("{text!r} is not a number", "Write it like 412.503"),
+    },
+    "sl": {
+        "key": ("--key {text!r} ne pove, kateri odčitek", "Vsak ključ napišite enkrat, na primer --key lane=1"),
+        "number": ("{text!r} ni število", "Napišite na primer 412,503"),
+    },
 }
 
 
@@ -40,10 +51,9 @@ def correct_reading(
     """Correct a reading: what the device said stays, the correction is its revision."""
     run = context(ctx)
     home = run.home
-    zone = ZoneInfo(home.settings.timezone)
-    pairs = dict(pair.split("=", 1) for pair in key or [] if "=" in pair)
+    zone, lang = ZoneInfo(home.settings.timezone), home.settings.lang
     when = moment(time_of(at, "AT", zone))
-    what = Correction(device, when, measure, _value(value), author or user(), reason, pairs)
+    what = Correction(device, when, measure, _value(value, lang), author or user(), reason, _keys(key or [], lang))
     store = run.store
     done = correct(Writer(home, store, Lake(home, store, run.clock), run.clock), what)
     store.close()
@@ -57,10 +67,21 @@ def correct_reading(
     if as_json:
         show_json(told)
     else:
-        typer.echo(_SAID[home.settings.lang].format(**told))
+        typer.echo(_SAID[lang].format(**told))
 
 
-def _value(text: str) -> float | bool:
+def _keys(pairs: list[str], lang: Lang) -> dict[str, str]:
+    """NAME=VALUE of each option. Raises DravaError where one says nothing, or two speak of the same key."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if not name or not value or name in found:
+            raise _refused("key", lang, pair)
+        found[name] = value
+    return found
+
+
+def _value(text: str, lang: Lang) -> float | bool:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:
@@ -68,5 +89,10 @@ def _value(text: str) -> float | bool:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise DravaError(f"{text!r} is not a number", "Write it like 412.503")
+        raise _refused("number", lang, text)
     return number
+
+
+def _refused(kind: str, lang: Lang, text: str) -> DravaError:
+    what, hint = _REFUSED[lang][kind]
+    return DravaError(what.format(text=text), hint)

@@ -3,12 +3,14 @@
 import sys
 from datetime import date
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
 from commands.context import Context, Json, context, show_json, show_rows, visible
 from indicators.header import Pack, chosen
 from indicators.trace import Of, causes, messages, needed_values, readings, told
+from indicators.trace_words import became, headline, why
 from lake.query import open_found
 from lake.snapshot import find
 from schemas.errors import DravaError
@@ -17,6 +19,7 @@ Subject = Annotated[str, typer.Option(help="Whose value: a thing, an area, a fam
 Period = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Its first local day; YYYY-MM: that month.")]
 _COLUMNS = ("value", "unit", "numerator", "denominator", "coverage", "devices", "estimated_share")
 _SEEN = ("version", "snapshot_id")
+_TITLES = {"en": ("value", "values", "readings", "messages"), "sl": ("vrednost", "vrednosti", "odčitki", "sporočila")}
 
 
 def history(
@@ -29,19 +32,19 @@ def history(
     """Say what was told of a period, when, and what came in between that changed it."""
     run = context(ctx)
     of, values = _of(run, name, subject, period)
+    lang, zone = run.home.settings.lang, ZoneInfo(run.home.settings.timezone)
     rows: list[dict[str, Any]] = []
     with open_found(run.home.path, find(run.home.path), settings=run.home.settings) as lake:
         for before, row in zip([None, *values], values, strict=False):
-            why = ["the first"] if before is None else causes(lake, run.store, of, before, row)
-            rows.append({"computed_at": row["computed_at"], **{k: row[k] for k in (*_COLUMNS, *_SEEN)}, "because": why})
+            found = [] if before is None else causes(lake, run.store, of, before, row)
+            because = [*became(before, row, lang), *(why(cause, lang, zone) for cause in found)]
+            told = {"computed_at": row["computed_at"], **{name: row[name] for name in (*_COLUMNS, *_SEEN)}}
+            rows.append({**told, "because": because})
     if as_json:
         show_json(rows)
         return
     for row in rows:
-        gone = row["value"] is None and row["denominator"] is None
-        value = "no value any more" if gone else f"{row['value']} {row['unit']}"
-        where = f"(snapshot {row['snapshot_id']}, coverage {row['coverage']})"
-        sys.stdout.write(f"{row['computed_at']:%F %H:%M}Z  {value}  {where}\n")
+        sys.stdout.write(f"{headline(row, lang, zone)}\n")
         sys.stdout.writelines(f"    {visible(line)}\n" for line in row["because"])
 
 
@@ -57,8 +60,9 @@ def explained(run: Context, pack: Pack, subject: str, period: str, *, as_json: b
     if as_json:
         show_json({"value": value, "values": below, "readings": rows, "messages": raw})
         return
-    _section("value", [{k: value[k] for k in ("period_start", "period_end", *_COLUMNS, *_SEEN, "computed_at")}])
-    for title, listed in (("values", below), ("readings", rows), ("messages", raw)):
+    titles = _TITLES[home.settings.lang]
+    _section(titles[0], [{k: value[k] for k in ("period_start", "period_end", *_COLUMNS, *_SEEN, "computed_at")}])
+    for title, listed in zip(titles[1:], (below, rows, raw), strict=True):
         _section(title, listed)
 
 

@@ -1,7 +1,7 @@
 """Where a value comes from, down to readings and messages; and what came between two values of the same period."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -84,33 +84,45 @@ def needed_values(connection: Cursor, of: Of, end: date) -> list[dict[str, Any]]
     return list(connection.sql(query).to_arrow_table().to_pylist())
 
 
-def causes(connection: Cursor, store: Store, of: Of, one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+@dataclass(frozen=True)
+class Cause:
+    """Something that came between two values of one period; `indicators/trace_words.py` has the words for its kind."""
+
+    kind: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def causes(connection: Cursor, store: Store, of: Of, one: Mapping[str, Any], other: Mapping[str, Any]) -> list[Cause]:
     """What came between two values of one period: another definition, changes of the registry, readings, values."""
     found = []
     if one["version"] != other["version"]:
-        found.append(f"definition: version {one['version']} → {other['version']}")
+        found.append(Cause("definition", {"before": one["version"], "after": other["version"]}))
     runs = [run_of(store, row["snapshot_id"], micros(row["computed_at"])) for row in (one, other)]
     first, last = runs
     if first is None or last is None:
-        return [*found, "what these runs had seen is not known: they are of an older program"]
+        return [*found, Cause("unknown")]
     found += _registry(store, first["registry_version"], last["registry_version"])
     between = (moment(first["snapshot_at"]), moment(last["snapshot_at"]))
     for family in _families(of.pack):
         found += _came(connection, family, of, other["period_end"], between)
     found += _others(connection, of, one, other)
-    return found or ["time: the period was not over, or what was registered ahead came into force"]
+    return found or [Cause("time")]
 
 
-def _registry(store: Store, first: int, last: int) -> list[str]:
+def _registry(store: Store, first: int, last: int) -> list[Cause]:
     return [
-        f"registry: import {row['import']} by {row['who'] or '?'} ({row['source']}) {row['why']}".strip()
+        Cause("registry", {**row, "who": row["who"] or "?"})
         for row in reversed(imports.history(store))
         if first < row["import"] <= last
     ]
 
 
-def _came(connection: Cursor, family: Family, of: Of, end: date, between: tuple[datetime, datetime]) -> Iterable[str]:
-    """Readings that came in between, by device."""
+def _came(connection: Cursor, family: Family, of: Of, end: date, between: tuple[datetime, datetime]) -> Iterator[Cause]:
+    """Readings that came in between, by device.
+
+    What came at the very moment of the earlier snapshot is in it, but for a revision: a clock that stands still has
+    them all at one moment, and only a revision can change what was there.
+    """
     reach = of.pack.reach
     days = (of.first - timedelta(days=reach.before), end + timedelta(days=reach.after))
     since, until = (f"TIMESTAMPTZ '{at.astimezone(UTC).isoformat()}'" for at in between)
@@ -118,21 +130,16 @@ def _came(connection: Cursor, family: Family, of: Of, end: date, between: tuple[
         "SELECT device_id, count(*) AS rows, count(*) FILTER (revision > 0) AS revised, min(observed_at) AS first, "
         "max(observed_at) AS last, max(json_extract_string(extra, '$.corrected_by')) AS author, "
         "max(json_extract_string(extra, '$.correction')) AS reason "
-        f"FROM {family.name}_revisions WHERE ingested_at > {since} AND ingested_at <= {until} "
-        f"AND day BETWEEN DATE '{days[0]}' AND DATE '{days[1]}' "
+        f"FROM {family.name}_revisions WHERE (ingested_at > {since} OR ingested_at = {since} AND revision > 0) "
+        f"AND ingested_at <= {until} AND day BETWEEN DATE '{days[0]}' AND DATE '{days[1]}' "
         f"AND device_id IN (SELECT device_id FROM ({_devices(of.subject)})) "
         f"GROUP BY device_id ORDER BY rows DESC LIMIT {SHOWN}"
     )
     for row in connection.sql(query).to_arrow_table().to_pylist():
-        said = f", corrected by {row['author']}: {row['reason']}" if row["author"] else ""
-        revised = f", {row['revised']} of them revised" if row["revised"] else ""
-        yield (
-            f"readings: {row['rows']} of {row['device_id']} ({family.name}) of {row['first']:%F %H:%M} to "
-            f"{row['last']:%F %H:%M} UTC came{revised}{said}"
-        )
+        yield Cause("readings", {**row, "family": family.name})
 
 
-def _others(connection: Cursor, of: Of, one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+def _others(connection: Cursor, of: Of, one: Mapping[str, Any], other: Mapping[str, Any]) -> list[Cause]:
     """Values of needed indicators that were computed in between."""
     if not of.pack.needs:
         return []
@@ -144,8 +151,7 @@ def _others(connection: Cursor, of: Of, one: Mapping[str, Any], other: Mapping[s
         f"AND computed_at > TIMESTAMPTZ '{one['computed_at'].isoformat()}' "
         f"AND computed_at <= TIMESTAMPTZ '{other['computed_at'].isoformat()}' GROUP BY indicator ORDER BY indicator"
     )
-    rows = connection.sql(query).to_arrow_table().to_pylist()
-    return [f"values: {row['n']} of {row['indicator']} became others, among them of {row['subject']}" for row in rows]
+    return [Cause("values", row) for row in connection.sql(query).to_arrow_table().to_pylist()]
 
 
 def _families(pack: Pack) -> list[Family]:

@@ -23,8 +23,39 @@ from lake.relations import literal, quote
 from lake.snapshot import find
 from schemas.clock import micros
 from schemas.errors import DravaError
-from schemas.vocabulary import Family, Measure, families
+from schemas.settings import Lang
+from schemas.vocabulary import Family, families
 
+_REFUSED: dict[Lang, dict[str, tuple[str, str]]] = {  # what is wrong, and what to do
+    "en": {
+        "device": ("there is no device {device!r}", "drava devices list shows them"),
+        "same": ("{measure} is {before} already", "Look at the other measures: drava sql"),
+        "measure": ("{family} has no measure {measure!r}", "It has {names}"),
+        "keys": ("which reading is meant is not clear: keys of {family}: {names}", "Say {say}"),
+        "no_keys": ("{family} has one reading at a time, without keys", "Leave --key away"),
+        "author": ("a correction has an author and a reason", "Say --reason (and --author)"),
+        "range": ("{measure} of {value} cannot be", "It lies between {low} and {high} {unit}"),
+        "reading": (
+            "{device} has no reading at {at}",
+            "Name the moment as observed_at has it; what was never read is brought with drava import",
+        ),
+        "none": ("that would be no correction: {why}", "docs/operations.md lists the reasons of quarantine"),
+    },
+    "sl": {
+        "device": ("naprave {device!r} ni", "Naprave našteje drava devices list"),
+        "same": ("{measure} je že {before}", "Poglejte druge veličine: drava sql"),
+        "measure": ("{family} nima veličine {measure!r}", "Ima {names}"),
+        "keys": ("ni jasno, kateri odčitek je mišljen; ključi družine {family}: {names}", "Dodajte {say}"),
+        "no_keys": ("{family} ima ob enem času en sam odčitek, brez ključev", "Izpustite --key"),
+        "author": ("popravek ima avtorja in razlog", "Dodajte --reason (in --author)"),
+        "range": ("{measure} ne more biti {value}", "Vrednost je med {low} in {high} {unit}"),
+        "reading": (
+            "naprava {device} nima odčitka ob {at}",
+            "Čas navedite, kot je v observed_at; česar nihče ni odčital, se vnese z drava import",
+        ),
+        "none": ("to ne bi bil popravek: {why}", "Razloge karantene našteje docs/operations.md"),
+    },
+}
 JOURNAL = "corrections"
 REASON = "correction"  # beside AUTHOR in the column `extra` of the revision
 
@@ -53,15 +84,16 @@ class Corrected:
 
 def correct(writer: Writer, what: Correction) -> Corrected:
     """Correct one measure of one reading. Raises DravaError where there is none, or what is said cannot be."""
+    lang = writer.home.settings.lang
     known = writer.router().known.find(what.device)
     if known is None:
-        raise DravaError(f"there is no device {what.device!r}", "drava devices list shows them")
+        raise _refused(lang, "device", device=what.device)
     family = families()[known.family]
-    _check(family, what)
+    _check(family, what, lang)
     row = _row(writer, family, known.device_id, what)
     before = row[what.measure]
     if before is not None and float(before) == float(what.value):
-        raise DravaError(f"{what.measure} is {before} already", "Look at the other measures: drava sql")
+        raise _refused(lang, "same", measure=what.measure, before=before)
     batch = _message(writer, family, known.device_id, what, row["seq"])
     journal = Journal(writer.home.journal / JOURNAL)
     try:
@@ -81,26 +113,26 @@ def correct(writer: Writer, what: Correction) -> Corrected:
     return Corrected(family.name, before, _row(writer, family, known.device_id, what)[what.measure])
 
 
-def _check(family: Family, what: Correction) -> None:
+def _refused(lang: Lang, kind: str, **about: object) -> DravaError:
+    what, hint = _REFUSED[lang][kind]
+    return DravaError(what.format(**about), hint.format(**about))
+
+
+def _check(family: Family, what: Correction, lang: Lang) -> None:
     """Refuse what no reading of this family can be."""
     measure = next((m for m in family.columns if m.name == what.measure), None)
     if measure is None:
         names = ", ".join(m.name for m in family.columns)
-        raise DravaError(f"{family.name} has no measure {what.measure!r}", f"It has {names}")
+        raise _refused(lang, "measure", family=family.name, measure=what.measure, names=names)
     if set(what.keys) != set(family.keys):
-        needed = ", ".join(family.keys) or "none"
-        raise DravaError(
-            f"which reading is meant is not clear: keys of {family.name}: {needed}", "Say --key NAME=VALUE"
-        )
+        say = " ".join(f"--key {name}=…" for name in family.keys)
+        kind = "keys" if family.keys else "no_keys"
+        raise _refused(lang, kind, family=family.name, names=", ".join(family.keys), say=say)
     if not what.author.strip() or not what.reason.strip():
-        raise DravaError("a correction has an author and a reason", "Say --reason (and --author)")
-    _within(measure, what.value)
-
-
-def _within(measure: Measure, value: float | bool) -> None:
+        raise _refused(lang, "author")
     low, high = measure.min, measure.max
-    if not isinstance(value, bool) and ((low is not None and value < low) or (high is not None and value > high)):
-        raise DravaError(f"{measure.name} of {value} cannot be", f"It lies between {low} and {high} {measure.unit}")
+    if (low is not None and what.value < low) or (high is not None and what.value > high):
+        raise _refused(lang, "range", measure=measure.name, value=what.value, low=low, high=high, unit=measure.unit)
 
 
 def _row(writer: Writer, family: Family, device: str, what: Correction) -> Mapping[str, Any]:
@@ -113,10 +145,7 @@ def _row(writer: Writer, family: Family, device: str, what: Correction) -> Mappi
     with open_found(home.path, find(home.path), settings=home.settings, tables=[family.name]) as lake:
         rows = lake.sql(query).to_arrow_table().to_pylist()
     if not rows:
-        raise DravaError(
-            f"{device} has no reading at {what.at.isoformat()}",
-            "Name the moment as observed_at has it; what was never read is brought with drava import",
-        )
+        raise _refused(home.settings.lang, "reading", device=device, at=what.at.isoformat())
     return dict(rows[0])
 
 
@@ -137,7 +166,7 @@ def _try(writer: Writer, reader: Reader, batch: pa.RecordBatch) -> None:
         counts = writer.decide(with_ids(batch, (at.num << JOURNAL_BITS) + at.messages)).counts
     if counts.get("revised", 0) + counts.get("completed", 0) != 1:
         why = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()) if count)
-        raise DravaError(f"that would be no correction: {why}", "docs/operations.md lists the reasons of quarantine")
+        raise _refused(writer.home.settings.lang, "none", why=why)
 
 
 def _plain(value: Any) -> Any:

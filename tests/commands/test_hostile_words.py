@@ -10,11 +10,11 @@ from schemas.errors import DravaError
 @pytest.mark.parametrize("text", ["abc", "nan", "inf", "-inf", "1.234,5", ""])
 def test_a_correction_is_a_number(text):
     with pytest.raises(DravaError, match="is not a number"):
-        _value(text)
+        _value(text, "en")
 
 
 def test_a_comma_is_a_decimal_mark():
-    assert _value("412,5") == 412.5
+    assert _value("412,5", "sl") == 412.5
 
 
 def test_control_characters_are_shown():

@@ -51,16 +51,16 @@ def test_what_was_told_stays_with_what_came_in_between(home):
     values = told(home.feed.home.path, find(home.feed.home.path), of)
     assert len(values) >= 3
     with asked(home) as lake:
-        why = [causes(lake, home.feed.store, of, a, b) for a, b in pairwise(values)]
-    assert any("of m1 (water_meter)" in line and "came" in line for line in why[0])
-    assert any("corrected by ana: read from a photo" in line for line in why[1])
+        reasons = [causes(lake, home.feed.store, of, a, b) for a, b in pairwise(values)]
+    assert any((c.kind, c.about.get("device_id")) == ("readings", "m1") for c in reasons[0])
+    assert any(c.about.get("author") == "ana" and c.about["reason"] == "read from a photo" for c in reasons[1])
     (billed,) = (packs()[name] for name in IDS[1:])
     of = Of(billed, "east", DAY)
     values = told(home.feed.home.path, find(home.feed.home.path), of)
     with asked(home) as lake:
         last = causes(lake, home.feed.store, of, values[0], values[-1])
-    assert any(line.startswith("registry: import") for line in last)
-    assert any("water.consumption_connection became others" in line for line in last)
+    assert any(c.kind == "registry" for c in last)
+    assert any((c.kind, c.about.get("indicator")) == ("values", IDS[0]) for c in last)
 
 
 def test_a_value_is_explained_down_to_its_messages(home):
