@@ -24,10 +24,11 @@ from indicators_year import END, make
 from stage import ROOT
 
 from catalog.store import Store
-from lake.commit import Lake
+from lake.commit import Lake, by_month
 from lake.maintain import checkpoint
 from lake.query import open_snapshot
 from lake.tables import INDICATOR_VALUES
+from lake.whole import finish_all
 from schemas.settings import Home
 
 MONTH = 30
@@ -59,8 +60,9 @@ def history(path: Path, days: int) -> int:
     ages = range(1, days - 3)
     with lake.exclusive():
         for first in range(0, len(ages), step):
-            made = {str(newest - timedelta(age - 1)): earlier(rows, age) for age in ages[first : first + step]}
-            lake.commit("indicators", {"indicator_values": made})
+            made = pa.concat_tables([earlier(rows, age) for age in ages[first : first + step]])
+            lake.commit("indicators", {"indicator_values": by_month(made)})
+    finish_all(lake)
     checkpoint(lake)
     return rows.num_rows * len(ages)
 

@@ -26,6 +26,7 @@ from catalog.marks import ALL, Mark
 from catalog.store import Store
 from lake.commit import Lake
 from lake.maintain import checkpoint
+from lake.whole import finish_all
 from schemas.settings import Home
 
 END = date(2026, 7, 1)  # of the last day, UTC
@@ -155,11 +156,12 @@ class Year:
 
 
 def make(path: Path, scale: float, days: int, seed: int = 5) -> Year:
-    """A home with so many days, registered and checkpointed."""
+    """A home with so many days, registered, whose days that are over are one file, as ingestion leaves them."""
     year = Year(path, City(scale, END - timedelta(days), days, seed))
     year.write(range(days - 1))
     year.write(range(days - 1, days), dirty=True)
     year.register()
+    finish_all(year.lake)
     checkpoint(year.lake)
     return year
 

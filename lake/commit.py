@@ -9,7 +9,7 @@ A crash before the plan leaves files that nothing names; a crash after it is rol
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -23,7 +23,7 @@ from lake.delta import Delta
 from lake.files import Pieces, sync_file, sync_folder, write_parquet
 from lake.lock import locked
 from lake.publish import Publisher
-from lake.tables import tables
+from lake.tables import INDICATOR_VALUES, tables
 from schemas.clock import micros
 from schemas.errors import DravaError
 from schemas.settings import Home
@@ -198,9 +198,15 @@ def append_values(lake: Lake, values: pa.Table, run: Run | None = None, dirty: S
     `dirty` says what they change for others (default: all of them). Returns the snapshot's id.
     """
     with lake.exclusive():
-        day = lake.clock().astimezone(UTC).date().isoformat()
-        rows = {"indicator_values": {day: values}}
+        rows = {"indicator_values": by_month(values)}
         return lake.commit("indicators", rows, dirty=marks_of(values) if dirty is None else dirty, run=run).id
+
+
+def by_month(values: pa.Table) -> dict[str, pa.Table]:
+    """Values of indicators by the first day of the month in which their period begins, as they are asked."""
+    found = pl.DataFrame(values).sort("indicator", "subject_id", "period_start")
+    months = found.group_by(pl.col("period_start").dt.month_start())
+    return {str(month): rows.to_arrow().cast(INDICATOR_VALUES) for (month,), rows in months}
 
 
 def marks_of(values: pa.Table) -> list[Mark]:

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from catalog.plans import DataFile
 
 FEW_ROWS = 1000
 ZSTD: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
-ROW_GROUP, SORTED_ROW_GROUP = 131_072, 16_384  # where rows are sorted by device, a question about one skips the others
+ROW_GROUP, SORTED_ROW_GROUP = 131_072, 16_384  # rows sorted by device or indicator: a question skips the others
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ def write_parquet(table_folder: Path, name: str, day: str, rows: pa.Table | Piec
     )
 
 
-Ends = list[tuple[datetime, datetime]]  # first and last times of pieces
+Ends = dict[str, tuple[Any, Any]]  # columns of which readers know what a file holds, and that of pieces
 
 
-def _encoded(rows: pa.Table | Pieces) -> tuple[pa.Buffer, Ends]:
+def _encoded(rows: pa.Table | Pieces) -> tuple[pa.Buffer, list[Ends]]:
     """Parquet, which is a tenth of what the rows take in memory."""
     pieces = rows if isinstance(rows, Pieces) else Pieces(rows.num_rows, rows.schema, iter([rows]))
     sink = pa.BufferOutputStream()
@@ -88,36 +88,40 @@ def _encoded(rows: pa.Table | Pieces) -> tuple[pa.Buffer, Ends]:
         write_statistics=True,
         write_page_checksum=True,  # `drava verify --deep` reads them: a flipped bit is found where it is
     )
-    ends: Ends = []
+    ends: list[Ends] = []
+    by_name = not isinstance(rows, pa.Table) or "indicator" in rows.schema.names
     with writer:
         for piece in pieces.tables:
-            writer.write_table(piece, row_group_size=ROW_GROUP if piece is rows else SORTED_ROW_GROUP)
-            ends += _ends(piece)
+            writer.write_table(piece, row_group_size=SORTED_ROW_GROUP if by_name else ROW_GROUP)
+            ends.append(_ends(piece))
     return sink.getvalue(), ends
 
 
-def _time(schema: pa.Schema) -> str | None:
-    return next((n for n in ("observed_at", "received_at") if n in schema.names), None)
+def _bounded(schema: pa.Schema) -> list[str]:
+    """The columns by whose bounds readers pass files over: when a row was observed, or of which period a value is."""
+    times = [name for name in ("observed_at", "received_at") if name in schema.names][:1]
+    return times or [name for name in ("period_start", "period_end") if name in schema.names]
 
 
 def _ends(rows: pa.Table) -> Ends:
-    """The first and the last time of rows, where they have one."""
-    time = _time(rows.schema)
-    if time is None or not rows.num_rows:
-        return []
-    low, high = pc.min_max(rows[time]).as_py().values()
-    return [] if low is None or high is None else [(low, high)]
+    """The lowest and the highest of each of these columns; nothing of one that has a row without it."""
+    found = {name: rows[name] for name in _bounded(rows.schema)} if rows.num_rows else {}
+    return {name: tuple(pc.min_max(cells).as_py().values()) for name, cells in found.items() if not cells.null_count}
 
 
-def _stats(rows: pa.Table | Pieces, ends: Ends) -> str:
-    """Delta statistics: row count and time range; ids stay out of the log, so that erasure need not rewrite it."""
-    stats: dict[str, Any] = {"numRecords": rows.num_rows}
-    time = _time(rows.schema)
-    if time is not None and ends:
-        low, high = min(low for low, _ in ends), max(high for _, high in ends)
-        # Delta keeps milliseconds: the upper bound is rounded up so that it stays a bound
-        top = datetime.fromtimestamp(high.timestamp() + 0.001, UTC)
-        stats["minValues"] = {time: f"{low:%Y-%m-%dT%H:%M:%S}.{low.microsecond // 1000:03d}Z"}
-        stats["maxValues"] = {time: f"{top:%Y-%m-%dT%H:%M:%S}.{top.microsecond // 1000:03d}Z"}
-        stats["nullCount"] = {time: 0}
-    return json.dumps(stats)
+def _stats(rows: pa.Table | Pieces, ends: Sequence[Ends]) -> str:
+    """Delta statistics: row count and bounds; ids stay out of the log, so that erasure need not rewrite it."""
+    found = [one for one in ends if one]
+    known = [name for name in _bounded(rows.schema) if found and all(name in one for one in found)]
+    lows = {name: _text(min(one[name][0] for one in found)) for name in known}
+    highs = {name: _text(max(one[name][1] for one in found), up=True) for name in known}
+    stats = {"minValues": lows, "maxValues": highs, "nullCount": dict.fromkeys(known, 0)} if known else {}
+    return json.dumps({"numRecords": rows.num_rows} | stats)
+
+
+def _text(bound: date, *, up: bool = False) -> str:
+    """A day, or a moment in milliseconds, as Delta keeps it; an upper bound is rounded up so that it stays one."""
+    if not isinstance(bound, datetime):
+        return bound.isoformat()
+    moment = datetime.fromtimestamp(bound.timestamp() + 0.001, UTC) if up else bound
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

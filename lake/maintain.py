@@ -14,7 +14,7 @@ from catalog.plans import DataFile
 from lake.commit import Lake
 from lake.sweep import sweep
 from lake.tables import MESSAGE_COUNTS, READING_COUNTS, columns, tables
-from lake.whole import finish, is_over, ripe
+from lake.whole import finish, is_over, order_of, ripe
 
 HOT_FILES = 48  # a day with so many small files is compacted while it fills
 COLD_FILES = 8  # and with so many when there is nothing else to do
@@ -65,7 +65,7 @@ class Keeper:
     def _finish_one(self) -> bool:
         """Make one file of a day that is over, the newest first. False where there is none."""
         self._finish_at = self.lake.clock() + FINISH_EVERY
-        over = [place for place in self._ripe if is_over(place[1], self.lake.clock())]
+        over = [place for place in self._ripe if is_over(*place, self.lake.clock())]
         if not over:
             return False
         place = max(over, key=lambda place: place[1])
@@ -115,8 +115,7 @@ def _merged(name: str, paths: list[Path]) -> pa.Table:
     if name == "balance":
         sums = [pl.col(count).sum() for count in (*MESSAGE_COUNTS, *READING_COUNTS)]
         rows = rows.group_by("device_id", "gateway").agg(sums)
-    order = [c for c in ("device_id", "observed_at", "received_at") if c in rows.columns][:2]
-    rows = rows.sort(order, nulls_last=True)
+    rows = rows.sort(order_of(name), nulls_last=True)
     return rows.to_arrow().cast(tables()[name])
 
 

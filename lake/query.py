@@ -18,7 +18,7 @@ from lake.calendar import Place, civil_days
 from lake.reader import Reader
 from lake.relations import SMALL, columns_of, literal, quote, stored
 from lake.snapshot import Snapshot, StoredFile, files_of, find, uniform
-from lake.spans import spans, within
+from lake.spans import MONTHLY_DAYS, Span, apart, ending, spans, within
 from lake.tables import SYSTEM, family_schema, tables
 from schemas.errors import DravaError
 from schemas.settings import Settings, load
@@ -27,10 +27,10 @@ from schemas.vocabulary import families
 _OWN: dict[str, Callable[[str], str]] = {
     "quarantine": relations.quarantine,
     "balance": relations.balance,
-    "indicator_values": relations.indicator_values,
 }
 FRAMES = "missing_frames"  # a macro over all families and the balance
 DAYS = "civil_days"  # made of the settings, not stored
+VALUES = "indicator_values"
 
 
 def open_snapshot(
@@ -100,10 +100,9 @@ class _Views:
                 self._view(view, stored(columns_of(family_schema(families()[name])), []))
         if "observations" in names:
             self._view("observations", relations.observations(families()))
-        for name, schema in SYSTEM.items():
+        for name in SYSTEM:
             if name in names:
-                rows = stored(columns_of(schema), [file.path for file in self._files(name)])
-                self._view(name, _OWN[name](rows) if name in _OWN else rows)
+                self._view(name, self._newest() if name == VALUES else self._system(name))
         for name in SMALL:
             if name in names:
                 self._small(name)
@@ -154,6 +153,18 @@ class _Views:
         if revisions:
             every = [within(span, stored(columns, span.paths, uniform=same)) for span in spans(found)]
             self._view(f"{name}_revisions", " UNION ALL ".join(every))
+
+    def _system(self, name: str) -> str:
+        rows = stored(columns_of(SYSTEM[name]), [file.path for file in self._files(name)])
+        return _OWN[name](rows) if name in _OWN else rows
+
+    def _newest(self) -> str:
+        """The newest values: those of each span alone where no other has values of its days, so that few compare."""
+        columns, found = columns_of(SYSTEM[VALUES]), self._files(VALUES)
+        same, parts = uniform(found, columns), spans(found, few=True, recent=MONTHLY_DAYS) or [Span(())]
+        parts = parts if apart(parts) else [Span(found)]
+        newest = (relations.indicator_values(stored(columns, part.paths, uniform=same)) for part in parts)
+        return " UNION ALL ".join(ending(part, rows) for part, rows in zip(parts, newest, strict=True))
 
     def _files(self, table: str) -> list[StoredFile]:
         found = files_of(self.home, self.snapshot, table)

@@ -1,9 +1,10 @@
 """Which snapshot a reader sees: chosen once, from files that the group may read; no database is opened."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,7 @@ class StoredFile:
     rows: int
     size: int
     modified: int  # ms since 1970, as the log has it
+    periods: Sequence[str] | None = None  # of values: first and last day on which one begins, and the last end
 
 
 def files_of(home: Path, snapshot: Snapshot, table: str) -> list[StoredFile]:
@@ -134,9 +136,19 @@ def files_of(home: Path, snapshot: Snapshot, table: str) -> list[StoredFile]:
         return []
     names = ("path", "partition.day", "num_records", "size_bytes", "modification_time")
     columns = (actions[name].cast(pa.int64()) if name.startswith("mod") else actions[name] for name in names)
-    rows = zip(*(column.to_pylist() for column in columns), strict=True)
-    files = (StoredFile(f"{folder}/{path}", str(day), n or 0, size, modified) for path, day, n, size, modified in rows)
+    rows = zip(*(column.to_pylist() for column in columns), _periods(actions), strict=True)
+    files = (StoredFile(f"{folder}/{path}", str(day), n or 0, *rest) for path, day, n, *rest in rows)
     return sorted(files, key=lambda file: (file.day, file.path))
+
+
+def _periods(actions: pa.Table) -> Iterator[list[str] | None]:
+    """Of each file: first and last day on which a period begins, and the last end; None where that is unsaid."""
+    if "min.period_start" not in actions.column_names:
+        yield from repeat(None, actions.num_rows)
+        return
+    names = ("min.period_start", "max.period_start", "max.period_end")
+    for days in zip(*(actions[name].to_pylist() for name in names), strict=True):
+        yield None if None in days else [str(day) for day in days]
 
 
 def uniform(files: Sequence[StoredFile], columns: Collection[str]) -> bool:

@@ -72,9 +72,9 @@ def test_times_of_all_pieces_are_in_the_log(feed, monkeypatch):
 
 
 def test_today_is_left_alone_and_a_day_that_is_over_is_not(feed):
-    assert not is_over(TODAY, NOW)
-    assert is_over(YESTERDAY, NOW)
-    assert not is_over(YESTERDAY, NOW - 5 * HOUR), "much that is late comes within two hours"
+    assert not is_over(TABLE, TODAY, NOW)
+    assert is_over(TABLE, YESTERDAY, NOW)
+    assert not is_over(TABLE, YESTERDAY, NOW - 5 * HOUR), "much that is late comes within two hours"
     today = len(paths(feed, TODAY))
     assert finish_all(feed.lake) > 0
     assert len(paths(feed, YESTERDAY)) == 1
