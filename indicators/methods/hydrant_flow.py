@@ -41,7 +41,7 @@ class Opening:
     flow: float  # m3/h
     error: float
     by_flow: bool
-    change: Floats  # metres at each sensor
+    change: Floats  # of each pressure, metres
     until: int | None = None
 
     @property
@@ -89,27 +89,18 @@ class _Watch:
         by_flow = flow > 3 * error
         if not by_flow and self._fell(at):
             return
-        if by_flow and self._rise(at, window) < STAYS * flow:
+        end = at + 1
+        rises = [_more(self.steps, (end - window, end), (end - b, end - a)) for a, b in pairwise(EARLIER)]
+        if by_flow and min(rises) < STAYS * flow:
             return
         if flow < HYDRANT_M3H - LESS * error and (by_flow or not self.tank):
             return
-        self.found.append(Opening(at, window, score, flow, error, by_flow, leap.left[at].copy()))
+        self.found.append(Opening(at, window, score, flow, error, by_flow, leap.pressure[at]))
 
     def _fell(self, at: int) -> bool:
         """Whether the inflow has just leapt down: something was closed, and pressures settle."""
         leap, near = self.leaps[1], slice(max(at - QUIET, 0), at + 1)
         return bool((leap.flow[near] < -BAR * leap.spread[near]).any())
-
-    def _rise(self, at: int, window: int) -> float:
-        """How much more flows in than at any time of the hours before, less what that is on other days."""
-        told = []
-        for day in range(8):
-            end = at + 1 - day * self.day
-            now = self.steps.net[max(end - window, 0) : max(end, 0)]
-            spans = [self.steps.net[max(end - b, 0) : max(end - a, 0)] for a, b in pairwise(EARLIER)]
-            if all(np.isfinite(span).any() for span in (now, *spans)):
-                told.append([float(np.nanmean(now) - np.nanmean(span)) for span in spans])
-        return float((told[0] - np.median(told[1:], axis=0)).min()) if len(told) > 1 else np.inf
 
     def _close(self) -> None:
         """Give each opening its end: where several could come back, the one that fits best."""
@@ -174,7 +165,8 @@ def _row(name: str, steps: Steps, one: Opening) -> dict[str, Any]:
     hours = (last - one.since) * steps.step_s / 3600
     given_up = one.until is not None and one.until - one.at >= GIVE_UP_DAYS * 86400 // steps.step_s
     left_open = hours >= LEFT_OPEN_H
-    low, high = max(one.flow - 2 * one.error, 0.0), one.flow + 2 * one.error
+    size = _size(steps, one, last)
+    low, high = max(size - 2 * one.error, 0.0), size + 2 * one.error
     chart = steps.net[max(one.since - CHART, 0) : last][:96]
     known = one.by_flow or one.flow > 2 * one.error
     evidence: dict[str, Any] = {
@@ -182,7 +174,7 @@ def _row(name: str, steps: Steps, one: Opening) -> dict[str, Any]:
         "minutes": round(60 * hours),
         "now_m3h": round(float(np.nanmean(steps.net[one.since : one.at + 1])), 1),
         "before_m3h": round(float(np.nanmean(steps.net[one.since - BEFORE : one.since])), 1),
-        "leap_m3h": round(one.flow, 1),
+        "leap_m3h": round(size if known else one.flow, 1),
         "spread_m3h": round(one.error, 2),
         "score": round(one.score, 1),
         "sensor": "-",
@@ -190,8 +182,8 @@ def _row(name: str, steps: Steps, one: Opening) -> dict[str, Any]:
         "chart": [round(float(x), 1) if np.isfinite(x) else None for x in chart],
     }
     if len(one.change):
-        most = int(np.argmax(np.abs(one.change)))
-        evidence |= {"sensor": steps.sensors[most], "change_m": round(float(one.change[most]), 2)}
+        most = int(np.argmin(np.nan_to_num(one.change)))
+        evidence |= {"sensor": steps.sensors[most], "change_m": round(float(np.nan_to_num(one.change[most])), 2)}
     if known:
         evidence |= {"litres_per_hour_low": round(1000 * low), "litres_per_hour_high": round(1000 * high)}
     return {
@@ -200,11 +192,31 @@ def _row(name: str, steps: Steps, one: Opening) -> dict[str, Any]:
         "at": _moment(steps, one.at),
         "until": _moment(steps, one.until - 1) if one.until is not None else None,
         "severity": "critical" if left_open and not given_up else "warning",
-        "litres_per_hour": round(1000 * one.flow) if known else None,
-        "volume_m3": round(one.flow * hours, 1) if known else None,
+        "litres_per_hour": round(1000 * size) if known else None,
+        "volume_m3": round(size * hours, 1) if known else None,
         "confidence": round(min(0.98, 1 - 0.5 * float(np.exp(-(one.score - BAR) / 3))), 2),
         "evidence": json.dumps(evidence),
     }
+
+
+def _size(steps: Steps, one: Opening, last: int) -> float:
+    """What more flows in during the first whole steps: in the very first it was opened."""
+    during = (one.since + 1, max(min(last - 1, one.since + FROZEN), one.since + 2))
+    size = _more(steps, during, (one.since - BEFORE, one.since))
+    return max(size, 0.0) if np.isfinite(size) else one.flow
+
+
+def _more(steps: Steps, now: tuple[int, int], then: tuple[int, int]) -> float:
+    """How much more flows in in the one span than in the other, less what that is on other days."""
+    told, day = [], 86400 // steps.step_s
+    for back in range(0, 8 * day, day):
+        spans = [steps.net[max(a - back, 0) : max(b - back, 0)] for a, b in (now, then)]
+        spans = [span[np.isfinite(span)] for span in spans]
+        if all(map(len, spans)):
+            told.append(float(np.mean(spans[0]) - np.mean(spans[1])))
+        elif not back:
+            break
+    return told[0] - float(np.median(told[1:])) if len(told) > 1 else np.inf
 
 
 def _moment(steps: Steps, step: int) -> datetime:

@@ -24,8 +24,8 @@ en = "Water drawn as from an open hydrant"
 sl = "Odvzem vode kot iz odprtega hidranta"
 
 [says.why]
-en = "The inflow went from {before_m3h:.1f} to {now_m3h:.1f} m³/h at once, {leap_m3h:.1f} m³/h more than usual at that time (an ordinary step differs by {spread_m3h:.1f} m³/h); pressure at {sensor} differs by {change_m:.2f} m from what the flows say. It lasted {minutes:.0f} min."
-sl = "Dotok se je nenadoma spremenil s {before_m3h:.1f} na {now_m3h:.1f} m³/h, za {leap_m3h:.1f} m³/h več kot običajno ob tem času (običajen korak odstopa za {spread_m3h:.1f} m³/h); tlak na {sensor} odstopa za {change_m:.2f} m od tistega, kar povedo pretoki. Trajalo je {minutes:.0f} min."
+en = "The inflow went from {before_m3h:.1f} to {now_m3h:.1f} m³/h at once, {leap_m3h:.1f} m³/h more than usual at that time (an ordinary step differs by {spread_m3h:.1f} m³/h); the pressure at {sensor} changed by {change_m:.1f} m. It lasted {minutes:.0f} min."
+sl = "Dotok se je nenadoma spremenil s {before_m3h:.1f} na {now_m3h:.1f} m³/h, za {leap_m3h:.1f} m³/h več kot običajno ob tem času (običajen korak odstopa za {spread_m3h:.1f} m³/h); tlak na {sensor} se je spremenil za {change_m:.1f} m. Trajalo je {minutes:.0f} min."
 
 [says.chart]
 en = "flow into the district every five minutes, m³/h"
