@@ -1,4 +1,4 @@
-"""A backup is one snapshot of the lake, with the registry and the journals, taken while everything goes on.
+"""A backup is one snapshot of the lake, with those that are pinned, the registry and the journals, while all goes on.
 
 The lake is locked only while the snapshot is chosen and read transactions are begun on the databases: milliseconds.
 Everything else is copied afterwards. Data files and Delta log entries never change, and maintenance deletes a file only
@@ -6,10 +6,11 @@ Everything else is copied afterwards. Data files and Delta log entries never cha
 copied, not linked: a link would be the same bytes on the same disk.
 """
 
+import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC
@@ -19,9 +20,10 @@ from lake import manifest as manifests
 from lake.commit import Lake
 from lake.files import sync_file, sync_folder
 from lake.held import Databases, Moment, hold
+from lake.held_snapshots import Held, names_of
 from lake.manifest import Entry, Manifest
 from lake.query import open_found
-from lake.snapshot import Snapshot, StoredFile, files_of
+from lake.snapshot import Snapshot, files_of
 from lake.tables import MESSAGE_COUNTS, READING_COUNTS
 from schemas.errors import DravaError
 from schemas.settings import FORMAT, Home
@@ -104,13 +106,14 @@ class _Making:
         target = self.staging / name
         target.mkdir(mode=0o700)
         files = {table: files_of(self.home.path, moment.snapshot, table) for table in moment.snapshot.tables}
-        self._room(moment, files)
+        data = {Path(file.path) for stored in files.values() for file in stored}
+        shared = [*moment.logs, *sorted(data | self._pinned(moment.pinned))]
+        self._room(moment, shared)
         entries = self._databases(moment, target)
         plain = [self.home.file, self.home.path / "format"]
         plain += sorted(path for path in self.home.secrets.iterdir() if path.is_file()) if with_secrets else []
         entries += [self._plain(path, target) for path in plain]
-        data = [Path(file.path) for stored in files.values() for file in stored]
-        entries += [self._shared(path) for path in (*moment.logs, *data)]
+        entries += [self._shared(path) for path in shared]
         for touched in self.touched:  # names in `data/` are durable before a manifest names them
             sync_folder(self.folder / touched)
         reached("backup_files")
@@ -140,9 +143,15 @@ class _Making:
         sync_folder(self.folder)
         return manifest
 
-    def _room(self, moment: Moment, files: dict[str, list[StoredFile]]) -> None:
+    def _pinned(self, held: Held) -> set[Path]:
+        """The files of pinned snapshots: those of their tables, and their small tables."""
+        found = {self.home.lake.resolve() / table / path for table, path in names_of(held)}
+        small = self.home.published.resolve() / "small"
+        return found | {small / name for body in held.values() for name in body["small"].values()}
+
+    def _room(self, moment: Moment, shared: Sequence[Path]) -> None:
         sizes = [moment.catalog[0].stat().st_size]
-        for path in (*moment.logs, *(Path(file.path) for stored in files.values() for file in stored)):
+        for path in shared:
             info = self._stat(path)
             if (self._relative(path), info.st_size, info.st_mtime_ns) not in self.known:
                 sizes.append(info.st_size)
@@ -169,6 +178,9 @@ class _Making:
         copied = self._place(path, target)
         with closing(sqlite3.connect(copied)) as database:
             source.backup(database)
+            rows = [(number, json.dumps(body)) for number, body in moment.pinned.items()]
+            with database:
+                database.executemany("INSERT OR REPLACE INTO held (snapshot_id, body) VALUES (?, ?)", rows)
         positions = dict(source.execute("SELECT uuid, position FROM journals"))
         source.close()
         made = [copied]
@@ -215,7 +227,7 @@ class _Making:
         fresh.unlink(missing_ok=True)
         digest = manifests.copy(path, fresh)
         # a name may come again with other contents, in a home that was restored: the contents belong to the name
-        inner = Path(place).relative_to("lake")
+        inner = Path(place.removeprefix("lake/"))
         stored = Path("data") / inner.with_name(f"{path.name.removesuffix(path.suffix)}-{digest[:16]}{path.suffix}")
         (self.folder / stored).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh.replace(self.folder / stored)

@@ -165,7 +165,8 @@ class Delta:
         table = DeltaTable(self.folder)
         table.create_checkpoint()
         folder = self.folder / log.FOLDER
-        for path in [*folder.glob(f"{table.version():020d}.checkpoint*.parquet"), folder / "_last_checkpoint"]:
+        last = folder.glob("_last_checkpoint")  # none where this version has one already, as after a restore
+        for path in [*folder.glob(f"{table.version():020d}.checkpoint*.parquet"), *last]:
             path.chmod(0o640)
             sync_file(path)
         sync_folder(folder)

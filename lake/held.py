@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from catalog import plans
 from lake.commit import Lake
+from lake.held_snapshots import Held, bodies
 from lake.snapshot import Snapshot, find
 
 Databases = list[tuple[Path, sqlite3.Connection]]  # each as it was when reading began
@@ -23,6 +25,7 @@ class Moment:
     catalog: tuple[Path, sqlite3.Connection]
     journals: list[Databases]
     logs: list[Path]
+    pinned: Held  # older snapshots that stay: what they consist of
 
 
 def hold(lake: Lake, held: ExitStack) -> Moment:
@@ -38,7 +41,8 @@ def hold(lake: Lake, held: ExitStack) -> Moment:
         begun = (_begin(sorted(folder.glob("*.sqlite")), held) for folder in folders)
         journals = [segments for segments in begun if segments]
         logs = [path for name, version in snapshot.tables.items() for path in _log(home.lake / name, version)]
-        return Moment(lake.clock(), snapshot, catalog, journals, logs)
+        pinned = bodies(lake, plans.snapshots_kept(lake.store))
+        return Moment(lake.clock(), snapshot, catalog, journals, logs, pinned)
 
 
 def _begin(paths: list[Path], held: ExitStack) -> Databases:

@@ -36,6 +36,23 @@ def hold_old(lake: Lake, kept: Sequence[Snapshot], before: int) -> Held:
     return found
 
 
+def bodies(lake: Lake, kept: Sequence[Snapshot]) -> Held:
+    """What every pinned snapshot but the newest consists of, by id; nothing is written down. Call under the lock."""
+    found = pins.holding(lake.store)
+    for snapshot in kept[:-1]:
+        path = lake.home.published / "snapshots" / snapshot_file(snapshot)
+        if snapshot.id in pins.pinned(lake.store) and snapshot.id not in found and path.exists():
+            found[snapshot.id] = _body(lake, path)
+    return {snapshot.id: found[snapshot.id] for snapshot in kept[:-1] if snapshot.id in found}
+
+
+def show(lake: Lake, kept: Sequence[Snapshot], held: Held) -> None:
+    """Show readers what is written down of snapshots."""
+    for snapshot in kept:
+        if snapshot.id in held:
+            _show(lake.home.published / "snapshots" / snapshot_file(snapshot), held[snapshot.id])
+
+
 def names_of(held: Held) -> frozenset[tuple[str, str]]:
     """Tables and paths of the files that these snapshots need."""
     return frozenset(_names(held.values()))

@@ -21,7 +21,7 @@ from schemas.errors import DravaError
 FORMAT = 1  # of a backup; a newer one is refused
 FILE = "manifest.json"
 NAME = re.compile(r"(\d{6})-\d{8}T\d{6}Z")
-_PLACES = ("lake", "catalog", "journal", "secrets", "drava.toml", "format")
+_PLACES = ("lake", "published/small", "catalog", "journal", "secrets", "drava.toml", "format")
 _BLOCK = 2**20
 
 
@@ -132,7 +132,7 @@ def _digest(body: Any) -> str:
 
 def _inside(path: str, places: Collection[str]) -> None:
     parts = PurePosixPath(path).parts
-    if not parts or parts[0] not in places or ".." in parts or "\0" in path:
+    if not parts or not {parts[0], "/".join(parts[:2])} & {*places} or ".." in parts or "\0" in path:
         raise DravaError(f"the backup names a file in a place it may not have: {path!r}", "It was not made by Drava")
 
 

@@ -5,12 +5,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from catalog import plans
+from catalog import pins, plans
 from catalog.store import Store
 from lake import log
 from lake import manifest as manifests
-from lake.commit import Clock, refresh
+from lake.commit import Clock, Lake
 from lake.files import sync_folder
+from lake.held_snapshots import show
 from lake.manifest import Entry, Manifest
 from schemas.errors import DravaError
 from schemas.settings import FOLDERS, FORMAT, SHARED, Home
@@ -90,9 +91,12 @@ def _folders(target: Path, path: PurePosixPath) -> None:
 
 
 def _only_newest(target: Path) -> None:
-    """Forget older snapshots, and of the logs what was before their copied part: neither is in the backup."""
+    """Forget older snapshots, but for pinned ones, and of the logs what was before their copied part.
+
+    Neither is in the backup.
+    """
     store = Store.at(target / "catalog")
-    plans.thin_snapshots(store, drop_before=_EVER, thin_before=_EVER)
+    plans.thin_snapshots(store, drop_before=_EVER, thin_before=_EVER, pinned=pins.holding(store))
     newest = plans.latest(store)
     plans.note_begins(store, {name: log.begin(target / "lake" / name) for name in (newest.versions if newest else ())})
     store.close()
@@ -102,5 +106,7 @@ def _publish(target: Path, clock: Clock) -> None:
     """Make again what readers need; it follows from the catalogue."""
     home = Home(target)
     store = Store.at(home.catalog)
-    refresh(home, store, clock)
+    lake = Lake(home, store, clock)
+    with lake.exclusive():  # taking the lock publishes
+        show(lake, plans.snapshots_kept(store), pins.holding(store))
     store.close()

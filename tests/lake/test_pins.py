@@ -5,14 +5,17 @@ from datetime import timedelta
 import pytest
 
 from catalog import pins, plans
+from ingest.tail import copy_tail
+from lake.backup import backup
 from lake.maintain import checkpoint, compact_all
 from lake.query import open_snapshot
+from lake.restore import restore
 from lake.snapshot import find
 from lake.sweep import sweep
 from lake.verify import verify
 from schemas.clock import micros
 from schemas.errors import DravaError
-from tests.ingest.feeding import NOW
+from tests.ingest.feeding import NOW, Feed
 from tests.lake.test_maintain import fill, filled, shown
 
 
@@ -67,3 +70,37 @@ def test_what_is_not_there_cannot_be_pinned_or_let_go(tmp_path):
     with pytest.raises(DravaError, match="no pin 77"):
         pins.unpin(feed.store, 77, who="ana", now=feed.now)
     assert pins.listed(feed.store) == []
+
+
+@pytest.mark.parametrize("weeks", [0, 3])
+def test_a_pinned_snapshot_is_in_a_backup_however_old_it_is(tmp_path, weeks):
+    feed = filled(tmp_path, 6)
+    pinned, told = plans.latest(feed.store).id, answers(feed)
+    pins.pin(feed.store, pinned, "report for 2026", who="ana", now=NOW)
+    feed.register(("m7", "water_meter"))  # the small tables are others now
+    fill(feed, 1, 20)
+    compact_all(feed.lake)
+    age(feed, weeks)
+    newest = answers(feed)
+    backup(feed.lake, tmp_path / "b", copy_tail)
+    assert answers(feed, at=str(pinned)) == told
+    restore(tmp_path / "b", None, tmp_path / "new", lambda: feed.now)
+    again = Feed(tmp_path / "new")
+    again.now = feed.now
+    assert (answers(again, at=str(pinned)), answers(again)) == (told, newest)
+    (pin,) = pins.listed(again.store)
+    assert (pin.snapshot_id, pin.snapshot_at) == (pinned, pins.listed(feed.store)[0].snapshot_at)
+    assert verify(again.home, again.store, deep=True).problems == []
+    age(again, 3 - weeks)
+    assert answers(again, at=str(pinned)) == told
+    backup(again.lake, tmp_path / "c", copy_tail)  # and of what was restored
+    restore(tmp_path / "c", None, tmp_path / "newer", lambda: again.now)
+    assert answers(Feed(tmp_path / "newer"), at=str(pinned)) == told
+
+
+def test_what_is_pinned_is_copied_once(tmp_path):
+    feed = filled(tmp_path, 2)
+    pins.pin(feed.store, plans.latest(feed.store).id, "report", who="ana", now=NOW)
+    fill(feed, 1, 20)
+    backup(feed.lake, tmp_path / "b", copy_tail)
+    assert backup(feed.lake, tmp_path / "b", copy_tail).copied_files == 0
