@@ -16,6 +16,11 @@ from indicators.method import FOUND
 COLUMNS = ("rise_m3", "hours")
 MOST_LPH = 3000.0  # Q3 of a household meter is 2.5 m3/h: a greater rise is no draw
 GAP_H = 36.0  # a longer step says nothing about a day
+DAY = (  # the local day in which the middle of a step lies, in days since 1970
+    (pl.col("local") - pl.duration(microseconds=(pl.col("hours").fill_null(0) * 1.8e9).cast(pl.Int64)))
+    .dt.date()
+    .cast(pl.Int32)
+)
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -76,9 +81,7 @@ def days(series: pl.DataFrame) -> Days:
     told = (
         series.with_columns(litres=pl.col("rise_m3") * 1000)
         .with_columns(
-            day=(pl.col("local") - pl.duration(microseconds=(pl.col("hours").fill_null(0) * 1.8e9).cast(pl.Int64)))
-            .dt.date()
-            .cast(pl.Int32),
+            day=DAY,
             sound=pl.col("litres").is_between(0, MOST_LPH * pl.max_horizontal("hours", pl.lit(1.0)))
             & (pl.col("hours") <= GAP_H),
         )

@@ -1,5 +1,6 @@
 """The detectors of household meters: causal, alike on one meter and on many, and right on what real meters do."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 
@@ -190,3 +191,29 @@ def test_a_town_in_parts_is_judged_as_at_once(monkeypatch):
     assert whole["thing_id"].to_pylist() == ["h2", "h3", "h4"]
     monkeypatch.setattr(detect, "TOGETHER", 2)
     assert detect.run_detectors(connection, **asked).equals(whole)
+
+
+def draws(n):
+    """A house: draws of many sizes, at most hours of the day."""
+    return usual(n) and [0, 6, 0, 23, 9, 41, 2, 14, 0, 70, 5][n * 7919 % 11]
+
+
+def test_a_bypass_shows_every_draw_in_part_and_an_emptier_house_fewer_draws_whole():
+    began = 50 * 24
+    part = bypass.find(house(60 * 24, lambda n: draws(n) // (10 if n >= began else 1)), {})
+    fewer = bypass.find(house(60 * 24, lambda n: draws(n) * (n < began or n * 31 % 17 < 3)), {})
+    drip = bypass.find(house(60 * 24, lambda n: max(draws(n) * (n < began), n % 6 == 0)), {})
+    assert (part.height, fewer.height, drip.height) == (1, 0, 0)
+    row = part.row(0, named=True)
+    assert row["at"] - (START + timedelta(hours=began)) < timedelta(hours=96)
+    told = json.loads(row["evidence"])
+    assert told["litres_per_hour_low"] < row["litres_per_hour"] < told["litres_per_hour_high"]
+
+
+def test_a_worn_meter_shows_less_of_small_and_large_draws_and_a_garden_at_rest_of_large_ones_alone():
+    began = 100 * 24
+    worn = under_registration.find(house(140 * 24, lambda n: draws(n) * (0.6 if n >= began else 1) // 1), {})
+    garden = under_registration.find(house(140 * 24, lambda n: min(draws(n), 23 if n >= began else 99)), {})
+    assert (worn.height, garden.height) == (1, 0)
+    told = json.loads(worn.row(0, named=True)["evidence"])
+    assert told["litres_per_hour_low"] < worn["litres_per_hour"][0] < told["litres_per_hour_high"]

@@ -1,10 +1,10 @@
 /*
 id = "water.under_registration"
 kind = "detector"
-version = 1
+version = 2
 grain = "connection"
 reads = ["meter_steps", "things", "run"]
-references = ["Sustained fall of what a meter shows (Emasesa, Seville: sudden and progressive drop); here litres of an hour with use, so that fewer people at home do not look like a worn meter"]
+references = ["Sustained fall of what a meter shows (Emasesa, Seville: sudden and progressive drop); here the likeliest part of the hours with use, so that fewer people at home do not look like a worn meter"]
 cadence = "night"
 personal = true
 method = "under_registration"
@@ -15,8 +15,8 @@ en = "Water meter shows less than it did"
 sl = "Vodomer kaže manj kot prej"
 
 [meaning]
-en = "An hour with use shows at least a quarter less than in the eight weeks before, over four weeks, and by more than twice what this figure of this connection varies. Fewer people at home would use water at fewer hours, not less at each. New fittings look the same: the meter is to be tested. The estimate is what is missing in these four weeks."
-sl = "Ura s porabo v štirih tednih pokaže vsaj za četrtino manj kot v osmih tednih prej in za več kot dvakratnik običajnega nihanja te številke na tem priključku. Manj ljudi doma bi rabilo vodo ob manj urah, ne manj v vsaki. Nove pipe in kotlički so videti enako: vodomer je treba preskusiti. Ocena je to, kar v teh štirih tednih manjka."
+en = "Over four weeks an hour with use shows less than in the eight weeks before, and small and large hours alike: the hours look like the earlier ones shown in at most 80 %, and their mean has fallen to at most 82 %. Fewer people at home would use water at fewer hours, not less at each; a garden that is no longer watered takes away the large hours alone. New fittings look the same: the meter is to be tested. The estimate is what is missing in these four weeks; its bounds come from how much weeks of this connection differ."
+sl = "V štirih tednih ura s porabo pokaže manj kot v osmih tednih prej, in to enako pri majhnih in velikih urah: ure so videti kot prejšnje, prikazane v največ 80 %, njihovo povprečje pa je padlo na največ 82 %. Manj ljudi doma bi rabilo vodo ob manj urah, ne manj v vsaki; vrt, ki se ne zaliva več, odvzame le velike ure. Nove pipe in kotlički so videti enako: vodomer je treba preskusiti. Ocena je to, kar v teh štirih tednih manjka; meji izhajata iz razlik med tedni tega priključka."
 
 [says.what]
 en = "Water meter shows less than it did"
