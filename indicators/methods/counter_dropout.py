@@ -2,7 +2,8 @@
 
 What is expected at a time of day is the third lowest of the last fourteen days, each over an hour around it. So a free
 day, a rainy day or a holiday among them is expected too, and a road that is closed for good becomes usual by itself.
-Zeros in a row are a dropout as soon as so many vehicles are missing, by night also after seven hours of zeros, which
+Where it counted less in the hours before the zeros (snow, a storm, Christmas), so much less is expected. Zeros in a row
+are a dropout after two hours, as soon as so many vehicles are missing, by night also after seven hours of zeros, which
 is the check of the FHWA, if some were to be expected.
 """
 
@@ -20,14 +21,16 @@ COLUMNS = ("count",)
 
 DAYS, LOWEST = 14, 2  # of so many days before, the one with so many below it
 MISSING = 25.0  # vehicles that should have come at least: the 20th percentile of a fortnight, not the mean
-LEAST_STEPS = 3  # zeros in a row
-LONG_H, LONG_MISSING = 7.0, 6.0  # after so long so many are enough: more than the edge of a quiet night
+LEAST_H, LEAST_STEPS = 2.0, 3  # zeros in a row: most shorter ones at busy places are a closed road
+LONG_H, LONG_MISSING = 7.0, 4.0  # after so long so many are enough: more than the edge of a quiet night
+QUIET_H, KNOWN = (3.0, 12.0), 10.0  # what was counted so long before the zeros, where so many were to be expected
 AGAIN_D = 7.0  # a channel that drops out again so soon after its last dropout has the same fault
 AROUND_H = 0.5  # a time of day is so much before and after it
 SHORTEST_MIN, LONGEST_MIN = 1, 60  # steps that it can judge
 CHART_H = 48
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Whole = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:  # noqa: ARG001 - the interface of methods
@@ -55,8 +58,9 @@ def _channel(asset: str, channel: str, rows: pl.DataFrame) -> list[dict[str, Any
     last = np.maximum.accumulate(np.where(zero, -1, index))  # the last row that counted, -1 before any
     sums = np.cumsum(usual * zero)
     missing = np.where(zero & (last >= 0), sums - sums[np.maximum(last, 0)], 0.0)
+    missing *= _share(counts, usual, np.maximum(last, 0) + 1, step)
     steps = index - last
-    hit = (missing >= MISSING) & (steps >= LEAST_STEPS)
+    hit = (missing >= MISSING) & (steps >= max(LEAST_STEPS, LEAST_H * 60 / step))
     hit |= (missing >= LONG_MISSING) & (steps >= LONG_H * 60 / step)
     hits = np.flatnonzero(hit)
     # a hit is a new fault where the last one was long ago, so a channel that flickers is told once
@@ -69,6 +73,17 @@ def _channel(asset: str, channel: str, rows: pl.DataFrame) -> list[dict[str, Any
         until = rows["at"][int(counted[end])] - timedelta(minutes=step) if end < len(counted) else None
         told.append(_told(asset, channel, rows, (int(last[at]), at), until, float(missing[at]), step))
     return told
+
+
+def _share(counts: Floats, usual: Floats, end: Whole, step: float) -> Floats:
+    """How much of what was to be expected was counted just before each row of `end`; 1 where more, or nothing known."""
+    came, expected = (np.concatenate([[0.0], np.cumsum(values)]) for values in (counts, usual))
+    share = np.ones(len(end))
+    for hours in QUIET_H:
+        start = np.maximum(end - int(hours * 60 / step), 0)
+        due = expected[end] - expected[start]
+        share = np.where(due >= KNOWN, np.minimum(share, (came[end] - came[start]) / np.maximum(due, KNOWN)), share)
+    return share
 
 
 def _usual(rows: pl.DataFrame, counts: Floats, step: float) -> Floats:

@@ -25,11 +25,20 @@ def counter(*out, days=30, channel="1"):
     )
 
 
-def test_a_dropout_at_noon_is_found_within_two_hours_and_ends():
+def test_a_dropout_at_noon_is_found_after_two_hours_and_ends():
     (found,) = find(counter((20 * 24 + 12, 21 * 24 + 12)), {}).iter_rows(named=True)
     assert found["since"] == START + timedelta(days=20, hours=12)
     assert found["at"] - found["since"] <= timedelta(hours=2)
     assert found["until"] == START + timedelta(days=21, hours=12)
+
+
+def test_zeros_on_a_day_of_snow_on_which_hardly_anybody_drives_are_no_dropout():
+    rows = counter((20 * 24 + 12, 20 * 24 + 16))
+    snow = pl.col("at").is_between(START + timedelta(days=20), START + timedelta(days=22))
+    assert find(rows, {}).height == 1
+    assert find(
+        rows.with_columns(count=pl.when(snow).then(pl.col("count").clip(upper_bound=1)).otherwise("count")), {}
+    ).is_empty()
 
 
 def test_without_a_dropout_nothing_is_found():

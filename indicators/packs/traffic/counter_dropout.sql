@@ -4,7 +4,7 @@ kind = "detector"
 version = 1
 grain = "counter"
 reads = ["traffic_counter", "assignments", "things", "run"]
-references = ["FHWA TMAS: seven consecutive hours of zero; here as soon as too many vehicles are missing"]
+references = ["FHWA TMAS: seven consecutive hours of zero; here as soon as too many vehicles are missing in two hours"]
 cadence = "hour"
 method = "counter_dropout"
 memory_days = 35
@@ -15,8 +15,8 @@ en = "Traffic counter counts nothing"
 sl = "Števec prometa ne šteje"
 
 [meaning]
-en = "A lane of a counter shows zeros at times of day at which it has counted on nearly all of the last fourteen days: at least 25 vehicles are missing even by the third lowest of these days, or some after seven hours. A lane that drops out again within a week has the same fault, and lanes of one counter make one alarm. A closed road looks the same for two weeks."
-sl = "Pas števca kaže ničle ob urah, ob katerih je v zadnjih štirinajstih dneh skoraj vedno štel: manjka vsaj 25 vozil celo glede na tretji najnižji dan, po sedmih urah pa zadošča nekaj vozil. Pas, ki v enem tednu znova izpade, ima isto okvaro, pasovi enega števca pa skupen alarm. Zaprta cesta je dva tedna videti enako."
+en = "A lane of a counter shows zeros at times of day at which it has counted on nearly all of the last fourteen days: in two hours or more at least 25 vehicles are missing even by the third lowest of these days, or some after seven hours. Where it counted less in the hours before, in snow or on a holiday, so much less is expected. A lane that drops out again within a week has the same fault, and lanes of one counter make one alarm. A closed road looks the same for two weeks."
+sl = "Pas števca kaže ničle ob urah, ob katerih je v zadnjih štirinajstih dneh skoraj vedno štel: v dveh urah ali več manjka vsaj 25 vozil celo glede na tretji najnižji dan, po sedmih urah pa zadošča nekaj vozil. Če je v urah pred tem štel manj, v snegu ali na praznik, se pričakuje toliko manj. Pas, ki v enem tednu znova izpade, ima isto okvaro, pasovi enega števca pa skupen alarm. Zaprta cesta je dva tedna videti enako."
 
 [says.what]
 en = "Traffic counter counts nothing"
