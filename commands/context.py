@@ -42,10 +42,21 @@ class Context:
 
     @property
     def store(self) -> "Store":
-        """The catalogue of the home."""
+        """The catalogue of the home. Raises DravaError where this user may not use it."""
+        if not self.may_write:
+            raise DravaError(
+                f"the catalogue of {self.home.path} is for the user of the service alone",
+                "Run this as that user: runuser -u drava -- drava …",
+            )
         from catalog.store import Store  # noqa: PLC0415 - the receiver's process, which needs none, is to stay small
 
         return Store.at(self.home.catalog)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether this user may use the catalogue: who only reads the home needs none."""
+        place = self.home.catalog
+        return not place.is_dir() or os.access(place, os.R_OK | os.W_OK | os.X_OK)
 
     def now(self) -> datetime:
         """The clock of this run, UTC: --as-of where given."""

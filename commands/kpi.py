@@ -95,7 +95,7 @@ def enter_value(
     if as_json:
         show_json(told)
         return
-    said = "taken back" if fresh.value is None else f"= {fresh.value:g}"
+    said = "taken back" if fresh.value is None else f"= {fresh.value:.15g}"
     instead = f", instead of {before.value:g}" if before and before.value not in (None, fresh.value) else ""
     sys.stdout.write(f"{found.id} on {fresh.local_date} {said}{instead}: {found.title.to(run.home.settings.lang)}\n")
 

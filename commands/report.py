@@ -30,6 +30,10 @@ _WRITERS: dict[Format, Callable[[Report, ZoneInfo], str]] = {
 }
 
 _TABLES = ("indicator_values", "entered_values", "things", "areas", "devices", *families())
+_UNPINNED = {
+    "en": "Snapshot {snapshot} is not kept for this report: only the user of the service can pin it (drava lake pin).",
+    "sl": "Posnetek {snapshot} za to poročilo ni obdržan: pripne ga lahko le uporabnik storitve (drava lake pin).",
+}
 
 
 def attach(indicators: typer.Typer) -> None:
@@ -54,7 +58,10 @@ def report(
     chosen = Period.of(period, run.now().astimezone(zone).date())
     snapshot = find(run.home.path)
     if out is not None and keep and snapshot.id:
-        _pin(run, snapshot.id, f"report {period}: {out.name}")
+        if run.may_write:
+            _pin(run, snapshot.id, f"report {period}: {out.name}")
+        else:
+            typer.echo(_UNPINNED[settings.lang].format(snapshot=snapshot.id), err=True)
     with open_found(run.home.path, snapshot, settings=settings, tables=_TABLES, limited=False) as connection:
         found = gather(
             connection,

@@ -1,6 +1,7 @@
 """`drava correct`, `indicators run`, `history` and `explain` as a person uses them, in both languages."""
 
 import json
+import os
 from datetime import timedelta
 
 import pytest
@@ -138,3 +139,25 @@ def test_what_is_no_correction_is_refused_in_the_language_of_the_home(drava, wor
         with pytest.raises(DravaError) as refused:
             drava("correct", *rest[1:], *reason, "--", device, AT, measure, rest[0], lang=lang)
         assert said in str(refused.value)
+
+
+@pytest.fixture
+def stranger(drava, monkeypatch):
+    """Another user of the group: the operating system does not let them into the catalogue."""
+    real = os.access
+    closed = drava.path / "catalog"
+    monkeypatch.setattr(os, "access", lambda path, mode, **more: path != closed and real(path, mode, **more))
+    return drava
+
+
+def test_who_may_only_read_gets_a_report_without_a_pin(stranger, tmp_path):
+    said = stranger("indicators", "report", "--period", "2026-03", "--out", str(tmp_path / "r.html"))
+    assert said == f"{tmp_path}/r.html\n"
+    assert (tmp_path / "r.html").stat().st_size > 1000
+    assert "volume_total_m3" in stranger("indicators", "explain", ONE, "--subject", "t-m1", "--period", DAY)
+
+
+@pytest.mark.parametrize("words", [["lake", "pins"], ["indicators", "run"]])
+def test_who_may_only_read_is_told_whose_the_catalogue_is(stranger, words):
+    with pytest.raises(DravaError, match="is for the user of the service alone"):
+        stranger(*words)
