@@ -26,6 +26,7 @@ HOLD = 12  # readings within, after which it is sound again
 LIVELY = 0.1  # share of readings that differ from the one before: others are settings, not measurements
 RESTS = 4.0  # times its longest rest before
 STILL = 96  # and at least so many readings
+RARE = 0.002  # share of zeros before; with more, zero is its rest
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -113,13 +114,14 @@ def _watched(far: np.ndarray[Any, np.dtype[np.bool_]], start: int, stop: int, *,
 
 
 def _still(value: Floats) -> Iterator[_Fault]:
-    """Runs of one value that are far longer than every one before; a rest at zero is no fault."""
+    """Runs of one value that are far longer than every one before; a rest at zero is one only where zeros are rare."""
     starts = np.concatenate([[0], np.flatnonzero(np.diff(value) != 0) + 1, [len(value)]])
     length = np.diff(starts)
     longest = 0
     for number, (first, size) in enumerate(zip(starts[:-1].tolist(), length.tolist(), strict=True)):
         least = int(max(STILL, np.ceil(RESTS * longest)))
-        if size >= least and value[first] != 0 and first >= LEARN and number >= LIVELY * first:
+        known = first >= LEARN and number >= LIVELY * first
+        if size >= least and known and (value[first] != 0 or (value[:first] == 0).mean() < RARE):
             last = first + size
             before = value[:first]
             until = last if last < len(value) else None
