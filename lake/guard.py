@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -100,8 +102,14 @@ def question(query: str, macros: frozenset[str] = frozenset()) -> None:
             raise DravaError(f"table function {name!r} is not allowed here", "Ask the views: drava sql 'SHOW TABLES'")
 
 
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """A database of nothing: to make one takes longer than most questions."""
+    return duckdb.connect()
+
+
 def _tree(query: str) -> Any:
-    with duckdb.connect() as parser:
+    with _parser().cursor() as parser:
         row = parser.execute("SELECT json_serialize_sql(?)", [query]).fetchone()
     try:
         tree = json.loads(row[0]) if row else {"error": True}
@@ -112,17 +120,35 @@ def _tree(query: str) -> Any:
     return tree
 
 
+def named(query: str) -> set[str] | None:
+    """The tables and functions that a SELECT names, and its literals, which a macro may take for a table's name.
+
+    None where the query is none that can be taken apart.
+    """
+    try:
+        nodes = list(_nodes(_tree(query)))
+    except (duckdb.Error, DravaError):
+        return None
+    if any(node.get("type") == "SHOW_REF" for node in nodes):
+        return None
+    return {str(node[key]).lower() for node in nodes for key in ("table_name", "function_name", "text") if key in node}
+
+
 def _table_functions(tree: Any) -> set[str]:
-    names, waiting = set(), [tree]
+    found = (node["function"] for node in _nodes(tree) if node.get("type") == "TABLE_FUNCTION")
+    return {str(function.get("function_name", "")).lower() for function in found}
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """All objects of a parsed query."""
+    waiting = [tree]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
-            if node.get("type") == "TABLE_FUNCTION":
-                names.add(str(node["function"].get("function_name", "")).lower())
+            yield node
             waiting.extend(node.values())
         elif isinstance(node, list):
             waiting.extend(node)
-    return names
 
 
 def first_line(error: BaseException) -> str:

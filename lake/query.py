@@ -228,10 +228,13 @@ def fingerprint(wanted: Collection[str]) -> int:
 
 
 def mentioned(query: str) -> set[str] | None:
-    """The names a query mentions, for `tables`; None where it asks about the tables themselves."""
+    """The names a query mentions, for `tables`; None where it asks about the tables themselves.
+
+    A column or a literal that is called like a view is none: to open one for nothing may take a second.
+    """
     words = _words(query)
     asks = {"show", "information_schema", "sqlite_master"} & words or any(w.startswith("duckdb_") for w in words)
-    return None if asks else words
+    return None if asks else guard.named(query) or words
 
 
 def macros(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:

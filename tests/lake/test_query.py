@@ -307,6 +307,38 @@ def test_only_tables_that_a_query_mentions_are_opened(home):
     assert mentioned("SHOW TABLES") is None
 
 
+@pytest.mark.parametrize(
+    ("query", "named", "other"),
+    [
+        ("SELECT 1 AS inflow FROM Things WHERE a = 'water.balance' ORDER BY inflow", {"things"}, {"inflow", "balance"}),
+        (
+            "WITH t AS (FROM areas) SELECT (SELECT max(day) FROM balance) AS noise FROM t",
+            {"areas", "balance"},
+            {"noise"},
+        ),
+        (
+            "FROM consumption_days_of('things', DATE '2026-03-01', today())",
+            {"consumption_days_of", "things"},
+            {"areas"},
+        ),
+        (
+            "SELECT local_date(seen) FROM (SELECT seen FROM air) JOIN water.gas USING (a)",
+            {"local_date", "air", "gas"},
+            set(),
+        ),
+        ("SUMMARIZE things", {"things"}, set()),
+        ("SELECT column_name FROM (DESCRIBE inflow)", {"inflow"}, set()),
+        ("EXPLAIN SELECT * FROM areas", {"areas"}, set()),
+        ("SELEC * FROM areas", {"areas"}, set()),
+    ],
+)
+def test_what_a_question_mentions_are_its_tables_and_functions(query, named, other):
+    found = mentioned(query)
+    assert found is not None
+    assert named <= found
+    assert not other & found
+
+
 def test_a_view_of_views_opens_the_tables_behind_it(home):
     home.publish()
     query = "SELECT count(*) FROM consumption_daily"
