@@ -10,6 +10,8 @@ import typer
 from commands.context import Json, show_json, show_rows
 from indicators.evaluate.dataset import Dataset, chosen, of_file
 from indicators.evaluate.run import Result, evaluate
+from indicators.evaluate.sensitivity import report as sensitivity_report
+from indicators.evaluate.sensitivity import sensitivity
 from indicators.evaluate.table import remember, shown, stale, table
 
 Data = Annotated[
@@ -17,12 +19,14 @@ Data = Annotated[
     typer.Option(envvar="DRAVA_DATA", file_okay=False, help="Folder of the data that a dataset's paths start from."),
 ]
 REPORT = "docs/detection.md"
+SENSITIVITY = "docs/sensitivity.md"
 
 
 def add(detectors: typer.Typer) -> None:
     """Put the commands of this topic below `drava detectors`."""
     detectors.command("evaluate")(run)
     detectors.command("table")(write)
+    detectors.command("sensitivity")(vary)
 
 
 def run(
@@ -74,3 +78,25 @@ def write(
         remember(figures, dataset, evaluate(dataset, names))
     report.write_text(table(figures), "utf-8")
     sys.stdout.write(f"{report}\n")
+
+
+def vary(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Datasets; default: all.")] = None,
+    data: Data = None,
+    detector: Annotated[list[str] | None, typer.Option(help="Only these detectors.")] = None,
+    out: Annotated[Path, typer.Option("--report", dir_okay=False, help="The file to write.")] = Path(SENSITIVITY),
+    as_json: Json = False,
+) -> None:
+    """Say what detectors reach with each of their constants a fifth smaller and larger."""
+    results: list[Result] = []
+    for dataset in chosen(names, data):
+        one_seed = dataset.model_copy(update={"seeds": dataset.seeds[:1]})
+        for result in sensitivity(one_seed, detector or ()):
+            if not result["constant"]:
+                sys.stderr.write(f"{dataset.name}: {result['detector']}\n")
+            results.append(result)
+    if as_json:
+        show_json(results)
+        return
+    out.write_text(sensitivity_report(results), "utf-8")
+    sys.stdout.write(f"{out}\n")

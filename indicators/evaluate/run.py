@@ -38,12 +38,18 @@ Result = dict[str, Any]
 
 def evaluate(dataset: Dataset, only: Sequence[str] = ()) -> list[Result]:
     """Score the detectors of a dataset (or those of `only`): JSON-ready dicts, in the dataset's order."""
+    rows, true = prepared(dataset)
+    return [scored(dataset, one, rows, true) for one in dataset.detector if not only or one.name in only]
+
+
+def prepared(dataset: Dataset) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The series of a dataset with the faults that its recipes put in, and what is to be found."""
     rows = series(dataset)
     true = events(dataset)
     if dataset.seed:
         rows, put = seeded(dataset, rows)
         true = pl.concat([true, put]) if true.is_empty() else put
-    return [_scored(dataset, one, rows, true) for one in dataset.detector if not only or one.name in only]
+    return rows, true
 
 
 def found_by(dataset: Dataset, detector: Detector, rows: pl.DataFrame) -> pl.DataFrame:
@@ -58,7 +64,8 @@ def found_by(dataset: Dataset, detector: Detector, rows: pl.DataFrame) -> pl.Dat
     return find(rows, known).match_to_schema(FOUND)
 
 
-def _scored(dataset: Dataset, detector: Detector, rows: pl.DataFrame, true: pl.DataFrame) -> Result:
+def scored(dataset: Dataset, detector: Detector, rows: pl.DataFrame, true: pl.DataFrame) -> Result:
+    """Score one detector on what `prepared` gave."""
     started = perf_counter()
     if dataset.forecast is not None:
         told = forecasts(dataset, dataset.forecast, detector.name, rows)

@@ -27,6 +27,7 @@ from indicators.methods.household import (
     moment,
     so_far,
     steps,
+    weekly,
     windowed,
 )
 
@@ -47,7 +48,7 @@ BORROWED = 8.0  # steps of all hours, that each hour of the day borrows
 FEWEST = 10  # steps of a length in the weeks before; and half of them that are judged
 BACK, BACK_D = 0.6, 2  # it is over when two days show more than this share
 FALL_L = 5.0  # a register may fall by so much by itself
-DAY_S = 86400.0
+_DAY_S = 86400.0
 AGAIN_D = 60  # what ended by itself was no bypass: quiet for so long
 
 _CLASSES, _LENGTHS = len(BOUNDS) + 1, len(LENGTHS_H) - 1
@@ -164,12 +165,12 @@ class _Usual:
 
 def _score(readings: _Readings, known: float, near: Sequence[int]) -> tuple[float, float, int]:
     """By how much the clearest of these spans of days stands above its bar, the part, and the span."""
-    until = known - LAG_D * DAY_S
-    usual = _Usual(readings.between(until - BASE_D * DAY_S, until))
+    until = known - LAG_D * _DAY_S
+    usual = _Usual(readings.between(until - BASE_D * _DAY_S, until))
     told = []
     for which in near:
         width, bar = BARS[which]
-        score, part = usual.score(readings.between(known - width * DAY_S, known))
+        score, part = usual.score(readings.between(known - width * _DAY_S, known))
         told.append((score - bar, part, width))
     return max(told)
 
@@ -200,7 +201,7 @@ def _episodes(
 def _spread(table: Days, asset: int, day: int) -> float:
     """Standard deviation of the litres a day of the usual weeks."""
     before = slice(day - LAG_D - BASE_D + 1, day - LAG_D + 1)
-    weeks, seen = (of[asset, before].reshape(-1, 7).sum(axis=1) for of in (table.litres, table.seen))
+    weeks, seen = (weekly(of[asset, before]) for of in (table.litres, table.seen))
     return float((weeks / np.maximum(seen, SEEN_H) * 24).std(ddof=1))
 
 
@@ -211,7 +212,7 @@ def _told(table: Days, place: tuple[int, int], usual: float, part: float, width:
     known = float(table.known[asset, day])
     return {
         "asset": table.assets[asset],
-        "since": moment(known - width * DAY_S),
+        "since": moment(known - width * _DAY_S),
         "at": moment(known),
         "until": None,
         "severity": "warning",

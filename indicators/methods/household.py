@@ -133,6 +133,12 @@ def windowed(values: Floats, width: int, lag: int = 0) -> Floats:
     return told
 
 
+def weekly(daily: Floats) -> Floats:
+    """Sums of whole weeks; the last one ends with the last day."""
+    told: Floats = daily[len(daily) % 7 :].reshape(-1, 7).sum(axis=1)
+    return told
+
+
 def bounds(rate: float, error: float) -> dict[str, float]:
     """What an alarm's evidence says of its amounts' bounds: L/h, two standard errors below and above."""
     return {

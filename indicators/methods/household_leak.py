@@ -175,9 +175,18 @@ def _told(state: _State, table: Steps, one: int, number: int) -> dict[str, objec
                 "lowest_lph": round(lowest, 1),
                 "zero_share": round(float(state.rested[one].sum() / state.seen[one].sum()), 3),
                 "score": round(float(state.score[one]), 1),
+                **_bounds(state, one, lowest),
                 "chart": [round(float(rate), 1) for rate in _rates(table, one, number)],
             }
         ),
+    }
+
+
+def _bounds(state: _State, one: int, lowest: float) -> dict[str, float]:
+    """No less than the lowest hour without the last litre of its register, no more than half of the hours show."""
+    return {
+        "litres_per_hour_low": round(max(lowest - 1, 0.0), 1),
+        "litres_per_hour_high": round(max(lowest + 1, float(np.nanmedian(state.run[one]))), 1),
     }
 
 

@@ -11,7 +11,19 @@ import numpy as np
 import polars as pl
 
 from indicators.method import Assets
-from indicators.methods.household import COLUMNS, DAY, Days, Floats, Ints, bounds, days, moment, so_far, windowed
+from indicators.methods.household import (
+    COLUMNS,
+    DAY,
+    Days,
+    Floats,
+    Ints,
+    bounds,
+    days,
+    moment,
+    so_far,
+    weekly,
+    windowed,
+)
 
 __all__ = ["COLUMNS", "find"]
 
@@ -129,8 +141,6 @@ def _told(table: Days, asset: int, day: int, level: float, low: float) -> dict[s
     window = slice(max(0, day - NOW_D + 1), day + 1)
     shown = float(table.litres[asset, window].sum())
     missing = shown * (level / low - 1)
-    weeks = table.litres[asset, : day + 1][-84:]
-    weeks = weeks[len(weeks) % 7 :].reshape(-1, 7).sum(axis=1)
     return {
         "asset": table.assets[asset],
         "since": moment(table.known[asset, day] - NOW_D * 86400),
@@ -146,7 +156,7 @@ def _told(table: Days, asset: int, day: int, level: float, low: float) -> dict[s
                 "now_l": round(low, 1),
                 "missing_l": round(missing),
                 **bounds(missing / NOW_D / 24, shown / NOW_D / 24 * level / low * _error(table, asset, day)),
-                "chart": [round(float(one)) for one in weeks],
+                "chart": [round(float(one)) for one in weekly(table.litres[asset, : day + 1][-84:])],
             }
         ),
     }
@@ -155,7 +165,7 @@ def _told(table: Days, asset: int, day: int, level: float, low: float) -> dict[s
 def _error(table: Days, asset: int, day: int) -> float:
     """Standard error of the logarithm of the fall, from how far the weeks before differ."""
     before = slice(max(day - NOW_D - BASE_D + 1, 0), day - NOW_D + 1)
-    litres, active = (of[asset, before].reshape(-1, 7).sum(axis=1) for of in (table.litres, table.active))
+    litres, active = (weekly(of[asset, before]) for of in (table.litres, table.active))
     used = (litres > 0) & (active > 0)
     spread = float(np.log(litres[used] / active[used]).std()) if used.any() else 0.0
     return spread * float(np.sqrt(7 / NOW_D + 7 / BASE_D))
