@@ -1,8 +1,8 @@
 """Where a leak is: which pipe of the network's model would change the pressures as they have changed.
 
-EPANET runs the model once a junction with a leak there, at six times of a day. From what that does to pressure and flow
-at the sensors the part is taken away that the regression of the district already explains by its flows; what is left is
-held against the change that was measured, both whitened. The runs of a file are made once a process.
+EPANET solves the model once a junction with a leak there, at six times of a day. From what that does to pressure and
+flow at the sensors the part is taken away that the regression of the district already explains by its flows; what is
+left is held against the change that was measured, both whitened. A file is solved once a process.
 """
 
 import tempfile
@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from indicators.methods.relation import Floats, Ints, Relation, Steps
+from indicators.methods.relation import DAY, Floats, Ints, Relation, Steps
 
 LEAK = 0.7  # emitter coefficient: 5 m3/h at 50 m
 HOURS = 4  # between the steady states
 STATES = 24 // HOURS
 NEAR = 0.02  # junctions whose likeness is so close to the best form the zone
-NODE_EMITTER, NODE_PRESSURE, LINK_FLOW, DURATION, STEP = 3, 11, 8, 0, 1
-WIDE_M = 2000.0  # a tank so wide keeps its level all day
+ACCURACY = 1e-6  # of EPANET's flows: the pressures are differences of two solutions
+NODE_EMITTER, NODE_PRESSURE, LINK_FLOW, PATTERN_START = 3, 11, 8, 4
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ class Locator:
     runs: Runs
     sensors: Ints  # of the district, those that the model has
 
-    def place(self, change: Floats, model: Relation, steps: Steps, at: int, *, whole_day: bool) -> dict[str, Any]:
-        """Pipe, zone and likeness (-1 to 1) of a change (m at each sensor of the district) known at a step."""
-        states = list(range(STATES)) if whole_day else [int(steps.hour[at] // HOURS) % STATES]
+    def place(self, change: Floats, model: Relation, steps: Steps, at: int, window: int) -> dict[str, Any]:
+        """Pipe, zone and likeness (-1 to 1) of a change (m at each sensor) that the steps up to one have in common."""
+        hours = steps.hour[max(at - min(window, DAY) + 1, 0) : at + 1]
+        states = sorted({int(hour // HOURS) % STATES for hour in hours})
         told = np.mean([self._expected(model, state) for state in states], axis=0)
         keep = np.zeros(model.sensors, bool)
         keep[self.sensors] = True
@@ -102,45 +103,46 @@ def runs_of(path: str, sensors: tuple[str, ...], flows: tuple[str, ...]) -> Runs
     model = wntr.network.WaterNetworkModel(path)
     if any(name not in model.link_name_list for name in flows):
         return None
-    model.options.time.duration = 86400 - 1
-    model.options.time.hydraulic_timestep = model.options.time.report_timestep = HOURS * 3600
-    for _, tank in model.tanks():
-        tank.diameter = WIDE_M
+    model.options.hydraulic.accuracy = ACCURACY
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "town.inp"
         wntr.network.write_inpfile(model, str(file), units="CMH")
         project = ENepanet()
         project.ENopen(str(file), str(Path(folder) / "town.rpt"), str(Path(folder) / "town.bin"))
+        project.ENopenH()
         nodes = [project.ENgetnodeindex(name) if name in model.node_name_list else 0 for name in sensors]
         links = [project.ENgetlinkindex(name) for name in flows]
-        pressure, base = _day(project, nodes, links)
-        made = []
-        for name in model.junction_name_list:
-            node = project.ENgetnodeindex(name)
-            project.ENsetnodevalue(node, NODE_EMITTER, LEAK)
-            made.append(_day(project, [*nodes, node], links))
-            project.ENsetnodevalue(node, NODE_EMITTER, 0.0)
+        leaking = [project.ENgetnodeindex(name) for name in model.junction_name_list]
+        states = [_state(project, hour * 3600, nodes, links, leaking) for hour in range(0, 24, HOURS)]
+        project.ENcloseH()
         project.ENclose()
-    with_leak = np.stack([one for one, _ in made])
-    drawn = LEAK * np.sqrt(np.maximum(with_leak[:, :, -1], 0.0))
-    flow = np.stack([one for _, one in made]) - base
-    return Runs(list(model.junction_name_list), with_leak[:, :, :-1] - pressure, flow, drawn, base, _pipes(model))
+    pressure, flow, drawn, base = (np.stack(part) for part in zip(*states, strict=True))
+    pressure, flow, drawn = (np.swapaxes(part, 0, 1) for part in (pressure, flow, drawn))
+    return Runs(list(model.junction_name_list), pressure, flow, drawn, base, _pipes(model))
 
 
-def _day(project: Any, nodes: list[int], links: list[int]) -> tuple[Floats, Floats]:
-    pressure, flow = np.full((STATES, len(nodes)), np.nan), np.full((STATES, len(links)), np.nan)
-    project.ENopenH()
-    project.ENinitH(0)
-    while True:
-        at = project.ENrunH()
-        if at % (HOURS * 3600) == 0:
-            state = at // (HOURS * 3600) % STATES
-            pressure[state] = [project.ENgetnodevalue(node, NODE_PRESSURE) if node else np.nan for node in nodes]
-            flow[state] = [project.ENgetlinkvalue(link, LINK_FLOW) for link in links]
-        if project.ENnextH() <= 0:
-            break
-    project.ENcloseH()
-    return pressure, flow
+def _state(
+    project: Any, at: int, nodes: list[int], links: list[int], leaking: list[int]
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """One time of day, tanks as they are at the start: what a leak at each junction does, and flows without one."""
+    project.ENsettimeparam(PATTERN_START, at)
+
+    def solved(more: list[int]) -> tuple[Floats, Floats]:
+        project.ENinitH(0)
+        project.ENrunH()
+        heads = [project.ENgetnodevalue(node, NODE_PRESSURE) if node else np.nan for node in more]
+        return np.array(heads), np.array([project.ENgetlinkvalue(link, LINK_FLOW) for link in links])
+
+    pressure, base = solved(nodes)
+    changed, flow, drawn = [], [], []
+    for node in leaking:
+        project.ENsetnodevalue(node, NODE_EMITTER, LEAK)
+        heads, flows = solved([*nodes, node])
+        project.ENsetnodevalue(node, NODE_EMITTER, 0.0)
+        changed.append(heads[:-1] - pressure)
+        flow.append(flows - base)
+        drawn.append(LEAK * np.sqrt(max(heads[-1], 0.0)))
+    return np.array(changed), np.array(flow), np.array(drawn), base
 
 
 def _pipes(model: Any) -> dict[str, list[str]]:

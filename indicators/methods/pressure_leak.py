@@ -11,7 +11,19 @@ import polars as pl
 
 from indicators.method import FOUND, Assets, nothing
 from indicators.methods.locate import Locator, locator
-from indicators.methods.relation import STEP_S, Floats, Ints, Relation, Steps, change, laid, relation
+from indicators.methods.relation import (
+    STEP_S,
+    TRAIN,
+    Floats,
+    Ints,
+    Relation,
+    Steps,
+    change,
+    laid,
+    relation,
+    same_hours,
+)
+from indicators.methods.rise import more, stepped
 
 # And any of flow_NAME, level_NAME, pressure_NAME (metres), or lists `sensors`, `pressures`, `meters`, `flows`.
 COLUMNS = ("flow_m3h",)
@@ -20,16 +32,24 @@ LEARN = 7 * DAY
 GAP = 6 * DAY  # what is compared with the present is so old at least, once there is so much
 SETTLE = DAY  # after a sudden change
 # A sudden change: mean of so many steps against the day before, in units of its own usual, and that usual unknown.
-FAST = ((3, 12.0, 3.0), (24, 7.0, 6.0))
+FAST = ((3, 12.0, 3.0), (24, 9.0, 3.0), (72, 6.0, 3.0))
+HISTORY = 10 * DAY  # that tells the usual of sudden changes
+HOURS_LONG = 12  # steps; a longer mean has to leave that of the same hours of the day before as well
 SLOW = 3 * DAY  # a growing one: mean of three days against what was learned from the weeks before the gap
 SLOW_SCORE = 6.0
 SLOW_USUAL = 15.0  # while it is not known
 SLOW_LEAST = 3.0
 SLOW_STEP = DAY // 4
-HISTORY = 10 * DAY
+SLOW_HISTORY = 60 * DAY  # what is low in it is the usual: a leak that grows must not raise its own bar
+SLOW_LOW = 0.2
+APART = 0.15  # share of a growth that leaks known before may leave unexplained: their direction is not exact
+SAME = 0.85  # a growth so alike one known before is that one
 FOLLOW = 6 * DAY  # a growing leak shows its direction in so long; then it is looked past
 KEEP = 60 * DAY
-REPAIR_M3H = 4.0  # so much less flows in: a repair, or another change that is no leak
+REVERSED = 0.75  # a sudden change so much the reverse of a leak is its repair
+NOT_MORE_M3H = 2.0  # if no more than this flows in more
+REPAIR_M3H = 8.0  # so much less flows in: a repair, or another change that is no leak
+CLEARER = 0.1  # less drawn at a junction explains a change so much better than a leak at any
 SERIOUS_M3H = 5.0
 
 
@@ -53,12 +73,14 @@ class _Watch:
     leaks: list[Leak] = field(default_factory=list)
     eras: list[int] = field(default_factory=list)
     begun: int = 0
+    where: Locator | None = None
 
     def __post_init__(self) -> None:
         count, sensors = self.steps.pressure.shape
-        self.left: Floats = np.full((count, sensors), np.nan)
+        self.left: Floats = np.full((count, sensors), np.nan)  # as it was known then: for charts
         self.fast: dict[int, Floats] = {window: np.full(count, np.nan) for window, _, _ in FAST}
         self.slow: Floats = np.full(count, np.nan)
+        self.grown: list[Leak] = []  # what growing leaks do to the pressures, those told and those alike them
 
     def run(self) -> list[Leak]:
         for start in range(self.steps.offset, len(self.left), DAY):
@@ -72,10 +94,7 @@ class _Watch:
                 continue
             self.left[start:stop] = model.left(self.steps, start, stop)
             found = self._sudden(model, start, stop)
-            grown = self._growing(model, start, found.at if found else stop)
-            if grown is not None:
-                self.leaks.append(grown)
-            elif found is not None:
+            if not self._growing(model, start, found.at if found else stop) and found is not None:
                 self._changed(found)
                 self.left[found.at + 1 : stop] = np.nan  # the relation of that day is over
         return self.leaks
@@ -84,16 +103,20 @@ class _Watch:
         first: Leak | None = None
         for window, score, unknown in FAST:
             begin = max(self.begun, start - window - DAY)
-            white = model.whiten(self.left[begin:stop])
+            white = model.whiten(model.left(self.steps, begin, stop))
             there = np.isfinite(white[:, 0])
-            begin += int(np.argmax(there))
-            white = np.nan_to_num(white[int(np.argmax(there)) :])
-            at = np.arange(max(start, begin + max(window + 7, DAY)), stop)  # against a whole day
+            lead = int(np.argmax(there))
+            begin, white = begin + lead, np.nan_to_num(white[lead:])
+            before = DAY + window - 1 if window > HOURS_LONG else DAY
+            at = np.arange(max(start, begin + before), stop)  # against a whole day
             if there.sum() < window + 8 or not len(at):
                 continue
             apart = change(white, at - begin + 1, window)
             size = (apart**2).mean(axis=1) * window
-            past = self.fast[window][max(self.begun, start - HISTORY) : start]
+            if window > HOURS_LONG:
+                again = (same_hours(white, at - begin + 1, window) ** 2).mean(axis=1) * window / 2
+                size = np.minimum(size, again)
+            past = self.fast[window][max(0, start - HISTORY) : start]
             past = past[np.isfinite(past)]
             usual = unknown if len(past) < DAY else max(float(np.quantile(past, 0.75)), 1.0)
             self.fast[window][at] = size
@@ -102,16 +125,17 @@ class _Watch:
                 number = int(over[0])
                 moment = int(at[number])
                 metres = model.unwhiten(apart[number])
-                flow = more(self.steps, moment, window)
+                flow = stepped(self.steps.net, moment, window)
                 first = Leak(moment, moment - window + 1, float(size[number] / usual), window, metres, flow, model)
         return first
 
-    def _growing(self, model: Relation, start: int, stop: int) -> Leak | None:
+    def _growing(self, model: Relation, start: int, stop: int) -> bool:
         """Every six hours: what the last three days have in common that growing leaks known before do not explain."""
-        known = [leak for leak in self.leaks if leak.window == SLOW and start - leak.at < KEEP]
+        known = [leak for leak in self.grown if start - leak.at < KEEP]
+        learned = min(max(start - GAP - self.begun, SETTLE), TRAIN)
         for at in range(start + SLOW_STEP - 1, stop, SLOW_STEP):
             begin = max(self.begun + SLOW if self.begun else 0, at - SLOW + 1)
-            rows = self.left[begin : at + 1]
+            rows = model.left(self.steps, min(begin, at), at + 1)
             rows = rows[np.isfinite(rows[:, 0])]
             if len(rows) < 0.66 * SLOW:
                 continue
@@ -119,44 +143,52 @@ class _Watch:
             if known and at - known[-1].at < FOLLOW:
                 known[-1].change = mean
                 continue
-            white = model.whiten(mean[None])[0]
-            if known:
-                basis, _ = np.linalg.qr(model.whiten(np.stack([leak.change for leak in known])).T)
-                white = white - basis @ (basis.T @ white)
-            size = float((white**2).mean()) * len(rows)
+            whole = model.whiten(mean[None])[0]
+            others = model.whiten(np.stack([leak.change for leak in known])) if known else np.zeros((0, len(whole)))
+            basis, _ = np.linalg.qr(others.T)
+            white = whole - basis @ (basis.T @ whole)
+            size = float((white**2).mean()) / (1 / len(rows) + 1 / learned) * (1 + SLOW / TRAIN)
             self.slow[at] = size
-            recent = bool(known) and at - known[-1].at <= FOLLOW + 4 * DAY
-            past = self.slow[max(self.begun, at - HISTORY - 3 * DAY) : at - 2 * DAY]
-            past = past[np.isfinite(past)][: 0 if recent else None]
-            usual = SLOW_USUAL if len(past) < 8 else max(float(np.quantile(past, 0.3)), SLOW_LEAST)  # noqa: PLR2004 - two days
-            if size > SLOW_SCORE * usual and size > 4 * SLOW_LEAST:
-                flow = max(more(self.steps, at, DAY), 0.0)
-                return Leak(at, at - SLOW, size / usual, SLOW, mean, flow, model)
-        return None
+            usual = self._usually_slow(at)
+            if size <= SLOW_SCORE * usual or (white**2).sum() < (APART * (whole**2).sum() if known else 0.0):
+                continue
+            flow = max(more(self.steps.net, at, DAY), 0.0)
+            self.grown.append(Leak(at, at - SLOW, size / usual, SLOW, mean, flow, model))
+            if max((_like(whole, other) for other in others), default=0.0) > SAME:
+                return False
+            self.leaks.append(self.grown[-1])
+            return True
+        return False
+
+    def _usually_slow(self, at: int) -> float:
+        past = self.slow[max(0, at - SLOW_HISTORY) : at - 2 * DAY]
+        past = past[np.isfinite(past)]
+        return SLOW_USUAL if len(past) < 8 else max(float(np.quantile(past, SLOW_LOW)), SLOW_LEAST)  # noqa: PLR2004 - two days
 
     def _changed(self, found: Leak) -> None:
-        """Begin a new era; it is a leak unless less flows in than before."""
-        if found.flow < -REPAIR_M3H:
-            fits = [leak for leak in self.leaks if leak.until is None and leak.flow < 2 * -found.flow]
-            if fits:
-                min(fits, key=lambda leak: abs(leak.flow + found.flow)).until = found.at
-        else:
+        """Begin a new era; it is a leak unless a repair explains it better."""
+        white = found.model.whiten(found.change[None])[0]
+        going = [leak for leak in self.leaks if leak.until is None]
+        reverse = [-_like(white, found.model.whiten(leak.change[None])[0]) for leak in going]
+        best = int(np.argmax(reverse)) if going else -1
+        if going and reverse[best] > REVERSED and found.flow < NOT_MORE_M3H:
+            going[best].until = found.at
+        elif found.flow >= -REPAIR_M3H and not (self.where and self._is_less(self.where, found)):
             self.leaks.append(found)
         self.begun = found.at + 1
         self.eras.append(found.at + 1)
 
+    def _is_less(self, where: Locator, found: Leak) -> bool:
+        """Whether, by the model of the network, less is drawn somewhere."""
+        leak, less = (
+            float(where.place(sign * found.change, found.model, self.steps, found.at, found.window)["likeness"])
+            for sign in (1, -1)
+        )
+        return less > leak + CLEARER
 
-def more(steps: Steps, at: int, window: int) -> float:
-    """How much more flows in than a week before at this time, by how the day before it compared (m3/h)."""
-    flow, begin = steps.net, at - window + 1
-    week = 7 * DAY
-    if begin - week - DAY >= 0:
-        usual = flow[begin - week : at + 1 - week]
-        before, then = flow[begin - DAY : begin], flow[begin - DAY - week : begin - week]
-        if np.isfinite(usual).any() and np.isfinite(before).any() and np.isfinite(then).any():
-            return float(np.nanmean(flow[begin : at + 1]) - np.nanmean(usual) * np.nanmean(before) / np.nanmean(then))
-    usual = flow[max(begin - DAY, 0) : max(at + 1 - DAY, 1)]
-    return float(np.nanmean(flow[begin : at + 1]) - np.nanmean(usual)) if np.isfinite(usual).any() else 0.0
+
+def _like(one: Floats, other: Floats) -> float:
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) + 1e-12))
 
 
 def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:
@@ -175,11 +207,11 @@ def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:
 
 
 def _rows(name: str, steps: Steps, where: Locator | None) -> Iterator[dict[str, Any]]:
-    watch = _Watch(steps)
+    watch = _Watch(steps, where=where)
     for leak in watch.run():
         told: dict[str, Any] = {}
         if where is not None:
-            told = where.place(leak.change, leak.model, steps, leak.at, whole_day=leak.window == SLOW)
+            told = where.place(leak.change, leak.model, steps, leak.at, leak.window)
             leak.flow = float(told["flow_m3h"])
         last = leak.until if leak.until is not None else len(steps.at) - 1
         flow = max(leak.flow, 0.0)

@@ -205,3 +205,10 @@ def change(white: Floats, count: Ints, window: int) -> Floats:
     days = np.maximum(count - window - before, 1)[:, None]
     apart: Floats = (sums[count] - sums[count - window]) / window - (sums[count - window] - sums[before]) / days
     return apart
+
+
+def same_hours(white: Floats, count: Ints, window: int) -> Floats:
+    """Mean of the `window` rows that end before row `count`, less that of the same rows of the day before."""
+    sums = np.concatenate([np.zeros((1, white.shape[1])), np.cumsum(white, axis=0)])
+    apart: Floats = (sums[count] - sums[count - window] - sums[count - DAY] + sums[count - DAY - window]) / window
+    return apart
