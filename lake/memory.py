@@ -29,6 +29,7 @@ def in_memory(zone: str, lat: float, lon: float) -> duckdb.DuckDBPyConnection:
         )
         day = "day DATE GENERATED ALWAYS AS (CAST(timezone('UTC', observed_at) AS DATE))"
         connection.execute(f"CREATE TABLE {quote(name)} ({told}, {day})")
+        connection.execute(f"CREATE VIEW {quote(f'{name}_revisions')} AS FROM {quote(name)}")
     for name, columns in SMALL.items():
         connection.execute(f"CREATE TABLE {quote(name)} AS {stored(columns, [])}")
     for name, schema in SYSTEM.items():
