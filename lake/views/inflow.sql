@@ -72,6 +72,20 @@ SELECT area_id, starts_at, list(node ORDER BY node) FILTER (m IS NOT NULL) AS se
     list(node ORDER BY node) FILTER (level IS NOT NULL) AS tanks, list(level ORDER BY node) FILTER (level IS NOT NULL) AS levels
 FROM point GROUP BY ALL;
 
+-- What the tanks inside each area hold, by steps of such a length: attribute tank_m2 of the thing whose level is measured.
+CREATE OR REPLACE MACRO district_stored(step) AS TABLE
+WITH tank AS (
+    SELECT t.area_id, a.thing_id, time_bucket(step, d.observed_at) AS starts_at,
+        max_by(d.level_m, d.observed_at) * any_value(TRY_CAST(json_extract_string(t.attributes, '$.tank_m2') AS DOUBLE)) AS m3
+    FROM district_meter AS d
+    JOIN assignments AS a ON a.device_id = d.device_id AND d.observed_at >= a.valid_from
+        AND (a.valid_to IS NULL OR d.observed_at < a.valid_to)
+    JOIN things AS t ON t.thing_id = a.thing_id
+    WHERE d.level_m IS NOT NULL AND json_exists(t.attributes, '$.tank_m2') AND d.quality NOT IN (4, 9)
+    GROUP BY ALL
+)
+SELECT area_id, starts_at, sum(m3) AS stored_m3 FROM tank GROUP BY ALL;
+
 -- Meters that an area waits for on a UTC day of its data.
 CREATE OR REPLACE VIEW inflow_expected AS
 WITH spoken AS (

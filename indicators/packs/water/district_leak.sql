@@ -101,19 +101,6 @@ connections AS (
     FROM assignments AS a JOIN things AS t ON t.thing_id = a.thing_id AND t.family = 'water_meter'
     WHERE a.valid_to IS NULL
     GROUP BY t.area_id
-),
-tank AS (  -- a tank inside an area: attribute tank_m2 of the thing whose level is measured
-    SELECT t.area_id, a.thing_id, date_trunc('hour', d.observed_at) AS hour,
-        max_by(d.level_m, d.observed_at) * any_value(TRY_CAST(json_extract_string(t.attributes, '$.tank_m2') AS DOUBLE)) AS m3
-    FROM district_meter AS d
-    JOIN assignments AS a ON a.device_id = d.device_id AND d.observed_at >= a.valid_from
-        AND (a.valid_to IS NULL OR d.observed_at < a.valid_to)
-    JOIN things AS t ON t.thing_id = a.thing_id
-    WHERE d.level_m IS NOT NULL AND json_exists(t.attributes, '$.tank_m2') AND d.quality NOT IN (4, 9)
-    GROUP BY t.area_id, a.thing_id, date_trunc('hour', d.observed_at)
-),
-tanks AS (
-    SELECT area_id, hour, sum(m3) AS stored_m3 FROM tank GROUP BY ALL
 )
 SELECT f.area_id AS asset, f.hour + INTERVAL 1 HOUR AS at, (f.hour + INTERVAL 1 HOUR) AT TIME ZONE r.zone AS local,
     CASE WHEN o.hour IS NULL THEN f.flow_m3h END AS flow_m3h, s.stored_m3,
@@ -122,6 +109,6 @@ FROM flow AS f
 LEFT JOIN drawn AS d ON d.area_id = f.area_id AND d.hour = f.hour
 LEFT JOIN connections AS n ON n.area_id = f.area_id
 LEFT JOIN opened AS o ON o.area_id = f.area_id AND o.hour = f.hour
-LEFT JOIN tanks AS s ON s.area_id = f.area_id AND s.hour = f.hour
+LEFT JOIN district_stored(INTERVAL 1 HOUR) AS s ON s.area_id = f.area_id AND s.starts_at = f.hour
 CROSS JOIN run AS r
 WHERE f.hour + INTERVAL 1 HOUR <= r.as_of
