@@ -44,7 +44,7 @@ def _whole(dataset: Dataset, value: Any) -> Any:
 def rows(dataset: Dataset, name: str) -> pl.DataFrame:
     """The rows of a source with `at` (UTC, end of the step) and `local`; of repeated times the first."""
     source = dataset.source[name]
-    found = _made(source) if source.made else _files(dataset, source)
+    found = _made(dataset, source) if source.made else _files(dataset, source)
     for key, value in source.where.items():
         found = found.filter(_known(found, key, name) == value)
     timed = _timed(found, source, dataset.zone, name)
@@ -52,12 +52,14 @@ def rows(dataset: Dataset, name: str) -> pl.DataFrame:
     return timed.unique(keys, keep="first", maintain_order=True).sort(*reversed(keys), maintain_order=True)
 
 
-def _made(source: Source) -> pl.DataFrame:
+def _made(dataset: Dataset, source: Source) -> pl.DataFrame:
+    told = {key: _whole(dataset, value) for key, value in source.with_.items()}
     try:
-        made: pl.DataFrame = import_module(f"indicators.evaluate.made.{source.made}").make(**source.with_)
-    except ModuleNotFoundError:
+        made: pl.DataFrame = import_module(f"indicators.evaluate.made.{source.made}").make(**told)
+    except ModuleNotFoundError as error:
         raise DravaError(
-            f"nothing makes {source.made!r}", "Files of indicators/evaluate/made are their names"
+            f"nothing makes {source.made!r}: {error}",
+            "Files of indicators/evaluate/made are their names; networks are simulated with drava[network]",
         ) from None
     return made
 
