@@ -30,6 +30,7 @@ FLOOR_H, FREE_H = 4.0, 3.0  # so many of them, and those that say nothing
 STEADY = 4.0  # each more says so many times the logarithm of the lowest flow in L/h
 HABIT_H = 45 * 24.0  # the habit of rest forgets with this time constant
 KNOWN_H = 7 * 24.0
+EMPTY_H = 24.0  # a house that rests for longer is empty: that says nothing about the hours at which it rests
 DAY_STEPS = 24
 RECORD_BLOCKS, BLOCK_H = 28, 24.0
 ABOVE, ABOVE_LPH = 1.5, 4.0  # the lowest flow against its record
@@ -51,7 +52,7 @@ class _State:
         self.record = np.full((size, RECORD_BLOCKS), np.nan)  # highest lowest flow of each day, a ring
         self.block_h = np.zeros(size)
         self.day = np.zeros(size, np.int64)
-        self.watched = np.zeros(size)
+        self.watched, self.empty_h = np.zeros(size), np.zeros(size)  # empty_h: of the rest that goes on
         self.active = np.full(size, -1)
         self.leaky_at, self.began_at, self.low = np.zeros(size), np.zeros(size), np.zeros(size)  # of the alarm
 
@@ -114,7 +115,8 @@ def _run(state: _State, whole: np.ndarray, rate: Floats, hours: Floats, at: Floa
 def _habit(state: _State, whole: np.ndarray, rate: Floats, hours: Floats, hour: np.ndarray) -> None:
     """How often it rests at each hour of the day."""
     fade = np.exp(-24 / HABIT_H)  # an hour of the day comes once a day
-    counted = hours <= CLEAR_STEP_H
+    state.empty_h[whole] = np.where(rate < REST_LPH, state.empty_h[whole] + hours, 0.0)
+    counted = (hours <= CLEAR_STEP_H) & (state.empty_h[whole] <= EMPTY_H)
     one, at_hour = whole[counted], hour[counted]
     state.seen[one, at_hour] = state.seen[one, at_hour] * fade + 1
     state.rested[one, at_hour] = state.rested[one, at_hour] * fade + (rate[counted] < REST_LPH)

@@ -217,3 +217,19 @@ def test_a_worn_meter_shows_less_of_small_and_large_draws_and_a_garden_at_rest_o
     assert (worn.height, garden.height) == (1, 0)
     told = json.loads(worn.row(0, named=True)["evidence"])
     assert told["litres_per_hour_low"] < worn["litres_per_hour"][0] < told["litres_per_hour_high"]
+
+
+def test_a_busy_day_after_a_holiday_is_no_leak():
+    away, home = 3 * 24, 11 * 24
+
+    def lived(n):
+        return 12 + n % 7 if 5 <= n % 24 <= 21 else 0
+
+    busy = [0, 12, 0, 0, 0, 9, 18, 81, 8, 21, 10, 29, 9, 8, 24, 4, 14, 12, 17, 7, 10, 10, 0, 0]
+
+    def draw(n):
+        if away <= n < home:
+            return 0
+        return busy[n - home] if home <= n < home + 24 else lived(n)
+
+    assert household_leak.find(house(14 * 24, draw), {}).is_empty()
