@@ -122,9 +122,11 @@ def _add(found: Dirt, pack: Pack, mark: Mark, now: Now, *, came: bool) -> None:
 def stretches(pack: Pack, dirt: Dirt, rows: Rows = lambda *_: 0) -> Iterator[Stretch]:
     """The periods whose values may be others now, in stretches that are computed one by one."""
     yield from (Stretch(*part) for part in _parts(pack, dirt.every, rows))
+    every = merged(dirt.every)
     alike: dict[tuple[Span, ...], set[str]] = {}  # subjects with the same days go together
     for subject, spans in dirt.named.items():
-        alike.setdefault(tuple(merged(spans)), set()).add(subject)
+        own = [one for one in merged(spans) if not any(a <= one[0] and one[1] <= b for a, b in every)]
+        alike.setdefault(tuple(own), set()).add(subject)
     for days, subjects in alike.items():
         yield from (Stretch(*part, frozenset(subjects)) for part in _parts(pack, days, lambda *_: 0))
 

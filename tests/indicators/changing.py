@@ -41,8 +41,20 @@ PLACES = {  # device -> family, area, what it says n hours after the beginning
     "l2": ("streetlight", "west", lambda n: {"power_w": 39.0, "energy_total_kwh": round(3 + n / 30, 6)}),
     "h1": ("hydrant", "east", lambda n: {"pressure_kpa": 300.0 if n % 40 else 120.0} if n % 6 == 0 else None),
     "c1": ("traffic_counter", "east", lambda n: {"count": n % 50, "lane": "1", "interval_s": 3600}),
-    "e1": ("building_energy", "west", lambda n: {"energy_total_kwh": round(2000 + n * 1.3, 6)}),
-}
+    "e1": ("building_energy", "west", lambda n: {"electricity_total_kwh": round(2000 + n * 1.3, 6)}),
+    "t1": ("heat_meter", "west", lambda n: {"heat_total_kwh": round(500 + n * 0.9, 6)}),
+    "a1": (
+        "air_quality",
+        "east",
+        lambda n: {"pm10_ugm3": 20.0 + n % 41, "no2_ugm3": 15.0 + n % 24, "o3_ugm3": 70.0 + n % 60},
+    ),
+    "w1": ("weather", "west", lambda n: {"air_temp_cel": 4.0 + n % 24 / 3, "precip_mm": n % 5 / 10, "gust_ms": n % 13}),
+    "n1": ("noise", "east", lambda n: {"noise_laeq_db": 45.0 + n % 24}),
+    "r1": ("river_level", "west", lambda n: {"level_m": 1.0 + n % 50 / 100, "discharge_m3s": 3.0 + n % 50 / 10}),
+    "p1": ("parking", "east", lambda n: {"spots_free": n * 7 % 10, "spots_total": 10}),
+    "i1": ("indoor_climate", "west", lambda n: {"co2_ppm": 500 + n % 24 * 40, "temp_cel": 19.0 + n % 12}),
+}  # fmt: skip
+QUARTERLY = ("a1", "w1", "n1", "r1", "p1", "i1")  # they say it every quarter of an hour
 ASSETS = {"hydrant": ("t-h1", "h-without"), "bin": ("t-b1", "t-b2"), "luminaire": ("t-l1", "t-l2")}
 METERS = ("m1", "m2", "m3")
 
@@ -71,8 +83,10 @@ class Home:
     def say(self, device, hour, values, *, now=False):
         """A reading; `now` it comes, else it came when it was taken."""
         at = START + hour * HOUR
-        come = self.feed.now if now else at + timedelta(minutes=1)
-        self.feed.say(topic(device, PLACES[device[:2]][0]), {"time": at.isoformat(), **values}, at=come)
+        quarters = range(4) if device[:2] in QUARTERLY else range(1)
+        come = self.feed.now if now else at + timedelta(minutes=15 * quarters[-1] + 1)
+        said = [{"time": (at + n * HOUR / 4).isoformat(), **values} for n in quarters]
+        self.feed.say(topic(device, PLACES[device[:2]][0]), said, at=come)
 
     def register(self, device, family, *, since=START - timedelta(days=30), **more):
         """Say of a device where it hangs."""
@@ -113,7 +127,13 @@ class Home:
     def describe(self, device, persons, power):
         """Attributes are corrected."""
         family = PLACES[device][0]
-        self.register(device, family, attributes={"persons": persons, "nominal_power_w": power})
+        about = {
+            "persons": persons,
+            "nominal_power_w": power,
+            "heated_area_m2": 100 * power,
+            "co2_limit_ppm": 500 + power,
+        }
+        self.register(device, family, attributes=about)
 
     def hang(self, device, day):
         """Another device of the same kind is registered, from a day in the past on."""

@@ -54,6 +54,14 @@ def test_subjects_are_computed_alone_only_where_values_hang_on_nobody_else():
     assert days(pack(own=True), mark)[-1] == ("2026-02-09", "2026-02-11", frozenset({"m1"}))
 
 
+def test_what_is_computed_of_all_is_not_computed_of_some_again():
+    found = days(pack(own=True), day("2026-02-10", "m1"), day("2026-02-10"), day("2026-02-20", "m1"))
+    assert [(first, who) for first, _, who in found if first < "2026-03"] == [
+        ("2026-02-09", None),
+        ("2026-02-19", frozenset({"m1"})),
+    ]
+
+
 def test_a_mark_without_an_end_ends_today_and_none_begins_before_all():
     found = days(pack(), Mark("things", "t1", "0001-01-01", STILL))
     assert (found[0][0], found[-1][1]) == ("2025-12-31", "2026-03-30")
