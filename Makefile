@@ -7,6 +7,8 @@ BENCHES ?= ingest kills daiad battledim
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 export PATH := $(PATH):/usr/sbin:/usr/local/sbin
+# As drava/__main__.py: our matrices are small.
+export OPENBLAS_NUM_THREADS ?= 1
 # Debian keeps mosquitto in /usr/sbin, which is not on everybody's path.
 
 .DEFAULT_GOAL := help
