@@ -56,7 +56,10 @@ class Context:
     def may_write(self) -> bool:
         """Whether this user may use the catalogue: who only reads the home needs none."""
         place = self.home.catalog
-        return not place.is_dir() or os.access(place, os.R_OK | os.W_OK | os.X_OK)
+        if not place.is_dir() or os.access(place, os.R_OK | os.W_OK | os.X_OK):
+            return True
+        read_only = os.statvfs(place).f_flag & os.ST_RDONLY  # then nobody writes, and doctor is to say so
+        return bool(read_only) and os.access(place, os.R_OK | os.X_OK)
 
     def now(self) -> datetime:
         """The clock of this run, UTC: --as-of where given."""
