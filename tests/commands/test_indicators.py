@@ -106,7 +106,7 @@ def test_indicators_are_stored_once_however_often_they_run(town):
 
 def test_alarms_are_found_published_and_kept_by_a_second_run(town):
     first = json.loads(town("detectors", "run", "--json"))
-    # a counter that drops out is stuck, too, and a district sees the hydrant that reports itself: those stand under the first
+    # a counter that drops out is stuck, too, and a district sees a hydrant that tells: those stand under the first
     places = {fault.area_id if fault.kind == "district_leak" else fault.thing_id for fault in town.place.faults}
     listed = json.loads(town("alarms", "list", "--json"))
     below = {row["alarm_id"] for row in listed if row["cause"]}
