@@ -33,6 +33,7 @@ subject_id = "east"
 period_start = 2026-03-01
 period_end = 2026-04-01
 value = 1339.2
+coverage = 0.903225806
 estimated_share = 0.096774194
 */
 SELECT p.subject_kind, p.subject_id, p.period_start, p.period_end, p.total * p.days / p.told AS value,
