@@ -1,7 +1,8 @@
 """`drava indicators report`: a month or a year of the city as one file that stands alone."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -57,12 +58,11 @@ def report(
     zone = ZoneInfo(settings.timezone)
     chosen = Period.of(period, run.now().astimezone(zone).date())
     snapshot = find(run.home.path)
-    if out is not None and keep and snapshot.id:
-        if run.may_write:
-            _pin(run, snapshot.id, f"report {period}: {out.name}")
-        else:
-            typer.echo(_UNPINNED[settings.lang].format(snapshot=snapshot.id), err=True)
-    with open_found(run.home.path, snapshot, settings=settings, tables=_TABLES, limited=False) as connection:
+    why = f"report {period}: {out.name}" if out is not None and keep and snapshot.id else ""
+    with (
+        _kept(run, snapshot.id, why) if why else nullcontext(),
+        open_found(run.home.path, snapshot, settings=settings, tables=_TABLES, limited=False) as connection,
+    ):
         found = gather(
             connection,
             municipality=settings.title or settings.municipality,
@@ -71,7 +71,10 @@ def report(
             made_at=run.now(),
             strategies=of_town(settings.municipality),
         )
-    text = _WRITERS[form](found, zone)
+        _write(_WRITERS[form](found, zone), out)
+
+
+def _write(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text)
         return
@@ -84,7 +87,19 @@ def report(
     sys.stdout.write(f"{out}\n")
 
 
-def _pin(run: Context, snapshot: int, why: str) -> None:
-    """Keep what the report was computed from; the same report again adds nothing."""
-    if not any((one.snapshot_id, one.why) == (snapshot, why) for one in pins.listed(run.store)):
-        pins.pin(run.store, snapshot, why, who=who(), now=run.now())
+@contextmanager
+def _kept(run: Context, snapshot: int, why: str) -> Iterator[None]:
+    """Keep what a report is computed from; the same report again adds nothing, and one that fails leaves nothing."""
+    if not run.may_write:
+        typer.echo(_UNPINNED[run.home.settings.lang].format(snapshot=snapshot), err=True)
+        yield
+        return
+    if any((one.snapshot_id, one.why) == (snapshot, why) for one in pins.listed(run.store)):
+        yield
+        return
+    number = pins.pin(run.store, snapshot, why, who=who(), now=run.now())
+    try:
+        yield
+    except BaseException:
+        pins.unpin(run.store, number, who=who(), now=run.now())
+        raise

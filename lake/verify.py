@@ -1,4 +1,4 @@
-"""Is everything there that the newest snapshot names, and does what readers see agree with the catalogue?"""
+"""Is everything there that the newest snapshot and the pinned ones name, and do readers see what the catalogue says?"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,15 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from catalog import plans
+from catalog import pins, plans
 from catalog.plans import Applied
 from catalog.store import Store
 from lake.chain import ALTERED, Known, walk
+from lake.held_snapshots import NOT_HELD
 from lake.lock import locked
 from lake.manifest import hash_of
-from lake.snapshot import Snapshot, StoredFile, files_of, find
+from lake.publish import snapshot_file
+from lake.snapshot import Snapshot, StoredFile, files_of, find, read
 from schemas.errors import DravaError
 from schemas.settings import Home
 from schemas.vocabulary import Text
@@ -47,6 +49,8 @@ class Verified:
 def verify(home: Home, store: Store, *, deep: bool = False, progress: Callable[[int], object] = bool) -> Verified:
     """Look at the newest snapshot: its logs and their chains, its files, what readers are shown.
 
+    Of snapshots that a pin keeps, the files.
+
     `deep` reads every file, counts its rows and compares its hash with the one in the log.
 
     The lake is locked only while versions are compared: ingestion goes on. Nothing is changed.
@@ -62,6 +66,7 @@ def verify(home: Home, store: Store, *, deep: bool = False, progress: Callable[[
         links: dict[str, dict[int, str]] = {}
         for (table, plan), link in plans.links(store).items():
             links.setdefault(table, {})[plan] = link
+    seen: set[str] = set()
     for table, version in snapshot.tables.items():
         walked = walk(home.lake / table, version, partial(_known, store, table, links.get(table, {}), ends.get(table)))
         found.links += walked.links
@@ -77,12 +82,32 @@ def verify(home: Home, store: Store, *, deep: bool = False, progress: Callable[[
         found.rows[table] = 0
         for file in files:
             digest = walked.sha256.get(Path(file.path).relative_to(home.lake.resolve() / table).as_posix(), "")
-            rows = _file(found, file, digest, deep=deep)
-            found.rows[table] += rows
-            found.files += 1
-            found.bytes += file.size
+            found.rows[table] += _file(found, file, digest, deep=deep)
+            seen.add(file.path)
             progress(file.size)
+    for file in _pinned(home, store, found, seen):
+        _file(found, file, "", deep=deep)
+        progress(file.size)
     return found
+
+
+def _pinned(home: Home, store: Store, found: Verified, seen: set[str]) -> Iterator[StoredFile]:
+    """Files that only an older snapshot, kept by a pin, consists of."""
+    kept = pins.pinned(store) - {found.snapshot}
+    for known in (snapshot for snapshot in plans.snapshots_kept(store) if snapshot.id in kept):
+        path = home.published / "snapshots" / snapshot_file(known)
+        try:
+            shown = read(path)
+        except (OSError, ValueError, KeyError, TypeError):
+            en, sl = "pinned, and cannot be read", "pripet, a ga ni mogoče prebrati"
+            found.problems.append(_problem(f"published/snapshots/{path.name}", en, sl))
+            continue
+        found.problems += _small(home, shown)
+        files = (file for table in shown.tables.keys() - set(NOT_HELD) for file in files_of(home.path, shown, table))
+        for file in files:
+            if file.path not in seen:
+                seen.add(file.path)
+                yield file
 
 
 def _known(store: Store, table: str, links: Mapping[int, str], end: Applied | None) -> Known:
@@ -107,6 +132,11 @@ def _published(home: Home, snapshot: Snapshot) -> Iterator[Problem]:
             f"shows snapshot {shown.id}, the catalogue has {snapshot.id}: the next commit mends it",
             f"kaže posnetek {shown.id}, katalog ima {snapshot.id}: popravi ga naslednja objava",
         )
+    yield from _small(home, shown)
+
+
+def _small(home: Home, shown: Snapshot) -> Iterator[Problem]:
+    """The tables of the catalogue that readers are shown."""
     for file in shown.small.values():
         path = home.published / "small" / Path(file).name
         if not path.is_file():
@@ -134,6 +164,8 @@ def _file(found: Verified, file: StoredFile, digest: str, *, deep: bool) -> int:
     """Check one file; where the log keeps its hash, against that. Returns its rows."""
     path = Path(file.path)
     where = "/".join(path.parts[-3:])
+    found.files += 1
+    found.bytes += file.size
     if not path.is_file():
         found.problems.append(_problem(where, "is missing", "manjka"))
         return 0

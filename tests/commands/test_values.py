@@ -157,6 +157,15 @@ def test_who_may_only_read_gets_a_report_without_a_pin(stranger, tmp_path):
     assert "volume_total_m3" in stranger("indicators", "explain", ONE, "--subject", "t-m1", "--period", DAY)
 
 
+def test_a_report_that_cannot_be_written_keeps_nothing(drava, tmp_path):
+    before = drava("lake", "pins")
+    with pytest.raises(DravaError, match="cannot be written"):
+        drava("indicators", "report", "--period", "2026-03", "--out", str(tmp_path / "nowhere" / "r.html"))
+    assert drava("lake", "pins") == before
+    drava("indicators", "report", "--period", "2026-03", "--out", str(tmp_path / "kept.html"))
+    assert "kept.html" in drava("lake", "pins")
+
+
 @pytest.mark.parametrize("words", [["lake", "pins"], ["indicators", "run"]])
 def test_who_may_only_read_is_told_whose_the_catalogue_is(stranger, words):
     with pytest.raises(DravaError, match="is for the user of the service alone"):

@@ -1,8 +1,13 @@
 """`verify` sees what is missing, shortened, unreadable or strange, and nothing where all is well."""
 
+from pathlib import Path
+
 import pytest
 from deltalake import DeltaTable
 
+from catalog import pins
+from lake.maintain import compact_all
+from lake.snapshot import files_of, find
 from lake.verify import verify
 from tests.ingest.feeding import HOUR, NOW, Feed, topic, z
 
@@ -67,3 +72,19 @@ def test_published_files_that_disagree(feed):
     assert where(feed) == [f"published/small/{small.name}"]
     small.unlink()
     assert where(feed) == [f"published/small/{small.name}"]
+
+
+def test_files_that_a_pinned_snapshot_alone_needs(feed):
+    pinned = find(feed.home.path)
+    pins.pin(feed.store, pinned.id, "report for 2026", who="ana", now=NOW)
+    feed.say(topic("m1"), {"time": z(NOW + HOUR), "volume_total_m3": 1001})
+    feed.commit()
+    assert compact_all(feed.lake)
+    assert where(feed, deep=True) == []
+    newest = {file.path for file in files_of(feed.home.path, find(feed.home.path), "water_meter")}
+    alone = [Path(file.path) for file in files_of(feed.home.path, pinned, "water_meter") if file.path not in newest]
+    alone[0].unlink()
+    assert where(feed) == ["/".join(alone[0].parts[-3:])]
+    shown = next((feed.home.published / "snapshots").glob(f"{pinned.id:012d}-*.json"))
+    shown.write_text("{")
+    assert where(feed) == [f"published/snapshots/{shown.name}"]
