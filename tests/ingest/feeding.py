@@ -17,7 +17,7 @@ from devices.registry import Registration
 from ingest.journal import MESSAGES, Journal, Reader
 from ingest.writer import Writer
 from lake.commit import Lake, micros
-from lake.query import open_snapshot
+from lake.query import mentioned, open_snapshot
 from schemas.settings import FOLDERS, FORMAT, Home
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -104,8 +104,7 @@ class Feed:
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the newest snapshot."""
-        with open_snapshot(self.home.path, limited=False) as lake:
-            return lake.execute(query).fetchall()
+        return asked(self.home.path, query)
 
     def quarantined(self) -> dict[str, int]:
         """How much is held, by reason."""
@@ -116,9 +115,16 @@ class Feed:
         check_balance(self.home.path, self.journal.messages)
 
 
+def asked(home: Path, query: str) -> list[tuple[Any, ...]]:
+    """The answer of the newest snapshot, opened as `drava sql` opens it: for what the question names."""
+    with open_snapshot(home, tables=mentioned(query), limited=False) as lake:
+        return lake.execute(query).fetchall()
+
+
 def check_balance(home: Path, messages: int) -> None:
     """Every message is in raw and on the sheet exactly once; both sheets add up; the tables hold what they say."""
-    with open_snapshot(home, limited=False) as lake:
+    stored = [f"{name}_revisions" for name in families_stored(home)]
+    with open_snapshot(home, tables=["balance", "raw_messages", "quarantine", *stored], limited=False) as lake:
         names = ("received", "readings", *MESSAGE_SHEET, *READING_SHEET)
         sums = ", ".join(f"coalesce(sum({name}), 0)" for name in names)
         sheet = dict(zip(names, lake.execute(f"SELECT {sums} FROM balance").fetchall()[0], strict=True))
@@ -129,7 +135,7 @@ def check_balance(home: Path, messages: int) -> None:
         assert raw == (messages, messages)
         held = lake.execute("SELECT coalesce(sum(count), 0) FROM quarantine").fetchall()[0][0]
         assert held == sheet["quarantined"] + sheet["readings_quarantined"]
-        parts = " UNION ALL ".join(f"SELECT count(*) AS n FROM {name}_revisions" for name in families_stored(home))
+        parts = " UNION ALL ".join(f"SELECT count(*) AS n FROM {name}" for name in stored)
         rows = lake.execute(f"SELECT sum(n) FROM ({parts})").fetchall()[0][0] if parts else 0
         assert rows == sheet["stored"] + sheet["completed"] + sheet["revised"]
 

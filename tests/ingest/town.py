@@ -19,9 +19,8 @@ from catalog.store import Store
 from cli import app
 from ingest import standing
 from ingest.journal import Journal, Reader
-from lake.query import open_snapshot
 from schemas.errors import DravaError
-from tests.ingest.feeding import HOUR, NOW, check_balance, make_home, register, topic, z
+from tests.ingest.feeding import HOUR, NOW, asked, check_balance, make_home, register, topic, z
 from tests.ingest.mqttside import session
 
 ROOT = Path(__file__).parents[2]
@@ -79,8 +78,7 @@ class Town:
         asyncio.run(once())
 
     def sql(self, query):
-        with open_snapshot(self.home.path, limited=False) as lake:
-            return lake.execute(query).fetchall()
+        return asked(self.home.path, query)
 
     def check(self, readings):
         """Each reading once, both sheets add up, nothing held."""
