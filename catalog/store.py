@@ -327,8 +327,11 @@ class Store:
 
     def prepare(self) -> None:
         """Create what is missing and check the format."""
-        metadata.create_all(self.engine)
         with self.begin() as db:
+            if not metadata.tables.keys() <= set(inspect(db).get_table_names()):
+                if db.dialect.name == "sqlite":  # all in one transaction: otherwise a table is one, with its own fsync
+                    db.exec_driver_sql("BEGIN IMMEDIATE")
+                metadata.create_all(db)
             _widen(db)
             version = db.execute(select(meta.c.value).where(meta.c.key == "format")).scalar()
             if version is None:

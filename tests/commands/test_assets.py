@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from commands import assets, devices, home, lake
 from commands.context import Context
 from devices.kinds import kinds
-from lake.query import open_snapshot
+from lake.query import mentioned, open_snapshot
 from schemas.errors import DravaError
 
 
@@ -51,7 +51,7 @@ def write(tmp_path):
 @pytest.fixture
 def ask(tmp_path):
     def asked(query: str):
-        with open_snapshot(tmp_path / "home") as found:
+        with open_snapshot(tmp_path / "home", tables=mentioned(query)) as found:
             return found.execute(query).fetchall()
 
     return asked

@@ -9,8 +9,8 @@ import sys
 import threading
 from pathlib import Path
 
-from lake.query import open_snapshot
 from schemas.settings import Home
+from tests.ingest.feeding import asked
 from tests.ingest.mqttside import publish
 from tests.ingest.test_faults import Town, readings
 
@@ -45,8 +45,8 @@ def test_backups_of_a_running_ingestion_and_a_new_machine(tmp_path, broker):
     for one in {one["backup"]: one for one in (made[0], made[-1])}.values():
         restored = drava("restore", tmp_path / "b", tmp_path / one["backup"], "--backup", one["backup"], "--verify")
         assert restored.returncode == 0, restored.stdout + restored.stderr
-        with open_snapshot(tmp_path / one["backup"], limited=False) as lake:
-            assert len(set(lake.execute("SELECT count(*), count(DISTINCT seq) FROM water_meter").fetchall()[0])) == 1
+        (counts,) = asked(tmp_path / one["backup"], "SELECT count(*), count(DISTINCT seq) FROM water_meter")
+        assert len(set(counts)) == 1
     publish(broker.port, readings(200, first=1200))  # meanwhile at the broker
     restored = drava("restore", tmp_path / "b", tmp_path / "new", "--verify")
     assert restored.returncode == 0, restored.stdout + restored.stderr

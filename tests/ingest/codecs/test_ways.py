@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from lake.query import open_snapshot
 from tests.ingest.feeding import HOUR, NOW, Feed, z
 
 EUI = "24e124fffe00a1b2"
@@ -52,8 +51,7 @@ def feed(tmp_path):
 
 def ask(feed: Feed, query: str) -> list:
     feed.commit()
-    with open_snapshot(feed.home.path) as lake:
-        return lake.execute(query).fetchall()
+    return feed.sql(query)
 
 
 @pytest.mark.parametrize("topic", UPLINKS)
