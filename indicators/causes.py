@@ -62,17 +62,22 @@ def _together(cause: Alarm, effect: Alarm, packs: Packs, as_of: datetime) -> boo
 
 
 def _same_place(cause: Alarm, effect: Alarm, places: Places) -> bool:
-    """A town explains what is in it, a gateway its devices, a thing itself; a cause of another kind also its area."""
+    """A town explains what is in it, a gateway its devices, a thing itself; a cause of another kind also its area.
+
+    Of two things of one family neither explains the other: a container says nothing of its neighbour.
+    """
     if not cause.subject:
         return bool(effect.subject)
     if cause.device_id and cause.thing_id is None and places.gateway(effect) == cause.device_id:
         return True
     if cause.detector == effect.detector:
         return False
-    thing = places.thing(cause)
-    return (thing is not None and thing == places.thing(effect)) or (
-        places.area(cause) is not None and places.area(cause) == places.area(effect)
-    )
+    thing, other = places.thing(cause), places.thing(effect)
+    if thing is not None and thing == other:
+        return True
+    families = [place.family for place in map(places.things.get, (thing or "", other or "")) if place]
+    neighbours = len(families) == 2 and families[0] == families[1]  # noqa: PLR2004 - both have one
+    return not neighbours and places.area(cause) is not None and places.area(cause) == places.area(effect)
 
 
 def muted(alarm: Alarm, windows: Iterable[Mute], places: Places, as_of: datetime) -> str | None:

@@ -21,11 +21,14 @@ NOW = datetime(2026, 3, 20, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 PACKS = packs("detector")
 HYDRANT, LEAK, SILENT, LAMP = "water.hydrant_open", "water.district_leak", "platform.silent_device", "lighting.lamp_day"
+MISSED, FULL = "waste.not_emptied", "waste.bin_overflow"
 PLACES = Places(
     things={
         "h1": Place("hydrant", "east", "Hidrant 1"),
         "h2": Place("hydrant", "west", None),
         "shaft": Place("district_meter", "east", None),
+        "b1": Place("waste_container", "east", None),
+        "b2": Place("waste_container", "east", None),
     },
     areas={"east": ("Mlinsko", "town"), "west": (None, "town"), "town": ("Mesto", None)},
     devices={"d1": ("hydrant", "gw"), "d2": ("hydrant", "gw"), "gw2-d": ("hydrant", "gw2")},
@@ -111,6 +114,16 @@ def test_an_effect_that_outlives_its_cause_comes_out_from_under_it():
     assert [alarm.cause is not None for alarm in soon if alarm.detector == LEAK] == [True]
     later = run(soon, closed, leak, as_of=NOW + 40 * HOUR, explains=explains)
     assert [(alarm.detector, alarm.cause) for alarm in later] == [(LEAK, None)]
+
+
+def test_a_container_explains_itself_and_not_its_neighbour():
+    """Where the lorry did not come the container overflows; that of the next street does so for a reason of its own."""
+    explains = {MISSED: (FULL,)}
+    missed = finding(MISSED, NOW - 30 * HOUR, thing_id="b1", area_id="east")
+    full = [finding(FULL, NOW - 5 * HOUR, thing_id=name, area_id="east") for name in ("b1", "b2")]
+    causes = {(alarm.kind, alarm.thing_id): alarm.cause for alarm in run([], missed, *full, explains=explains)}
+    assert causes["bin_overflow", "b1"] is not None
+    assert causes["bin_overflow", "b2"] is None
 
 
 def test_a_gateway_takes_over_the_alarms_of_its_devices():

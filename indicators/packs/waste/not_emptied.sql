@@ -1,19 +1,20 @@
 /*
 id = "waste.not_emptied"
 kind = "detector"
-version = 1
+version = 2
 grain = "container"
 reads = ["waste_container", "emptyings", "assignments", "things", "local_days", "run"]
 references = ["Rule of the view emptyings"]
 cadence = "hour"
+explains = ["waste.bin_overflow"]
 
 [title]
 en = "Container not emptied"
 sl = "Zabojnik ni izpraznjen"
 
 [meaning]
-en = "A container with waste in it (30 % or more) was not emptied on a day of its plan, nor on the day before. The plan is the attribute collection_days of its thing (1 is Monday, as 1,4); without one nothing is said: its own rhythm was tried, and called too many late. It closes with the next emptying."
-sl = "Zabojnik z odpadki (30 % ali več) ni bil izpraznjen na dan odvoza niti dan prej. Dneve odvoza pove lastnost collection_days objekta (1 je ponedeljek, na primer 1,4); brez nje alarma ni: po lastnem ritmu zabojnika bi bilo preveč lažnih. Zapre se z naslednjim praznjenjem."
+en = "A container with waste in it (30 % or more) was not emptied on a day of its plan, nor on the day before, and was heard after 18:00 of that day before it was. The plan is the attribute collection_days of its thing: weekdays as 1,4 (1 is Monday), mon thu, or pon čet; a holiday is no day of it. Without one nothing is said: its own rhythm was tried, and called too many late. It closes with the next emptying."
+sl = "Zabojnik z odpadki (30 % ali več) ni bil izpraznjen na dan odvoza niti dan prej, slišan pa je bil še po 18. uri tega dne in pred praznjenjem. Dneve odvoza pove lastnost collection_days objekta: 1,4 (1 je ponedeljek), pon čet ali mon thu; praznik ni dan odvoza. Brez nje alarma ni: po lastnem ritmu zabojnika bi bilo preveč lažnih. Zapre se z naslednjim praznjenjem."
 
 [says.what]
 en = "Container not emptied"
@@ -42,6 +43,21 @@ since = 2026-03-05T23:00:00Z
 going_on = true
 
 [[example]]
+title = "Days by name: one was emptied, one is silent since the morning, the third still stands there; nobody comes on the holiday, the eighth of February"
+as_of = 2027-02-10T12:00:00Z
+[example.given]
+things = """SELECT 'b' || i AS thing_id, 'waste_container' AS family, 'east' AS area_id, '{"collection_days": "Pon, TUE"}' AS attributes FROM range(3) AS r (i)"""
+assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(3) AS r (i)"
+waste_container = """
+SELECT 'd' || i AS device_id, t AS observed_at, CASE WHEN t < TIMESTAMPTZ '2027-02-03 09:00:00Z' OR i = 0 AND t > TIMESTAMPTZ '2027-02-09 09:00:00Z' THEN 5.0 ELSE 60.0 END AS fill_pct
+FROM range(TIMESTAMPTZ '2027-02-02 12:00:00Z', TIMESTAMPTZ '2027-02-10 12:00:00Z', INTERVAL 3 HOUR) AS r (t), range(3) AS b (i)
+WHERE i <> 1 OR t < TIMESTAMPTZ '2027-02-09 09:00:00Z'"""
+[[example.expect]]
+thing_id = "b2"
+since = 2027-02-09T23:00:00Z
+going_on = true
+
+[[example]]
 title = "No plan: nobody says when"
 as_of = 2026-03-06T12:00:00Z
 given.things = [{ thing_id = "b", family = "waste_container", attributes = "{}" }]
@@ -56,29 +72,36 @@ WITH reading AS (
     WHERE w.fill_pct IS NOT NULL AND w.quality NOT IN (4, 9)
 ),
 plan AS (
-    SELECT thing_id, area_id, list_transform(regexp_extract_all(json_extract_string(attributes, '$.collection_days'), '[1-7]'),
-        lambda d: CAST(d AS BIGINT)) AS days
+    SELECT thing_id, area_id, list_transform(
+        regexp_extract_all(replace(lower(json_extract_string(attributes, '$.collection_days')), 'č', 'c'),
+            '[1-7]|mon|tue|wed|thu|fri|sat|sun|pon|tor|sre|cet|pet|sob|ned'),
+        lambda d: coalesce(try_cast(d AS BIGINT), 1 + (list_position(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun',
+            'pon', 'tor', 'sre', 'cet', 'pet', 'sob', 'ned'], d) - 1) % 7)) AS days
     FROM things WHERE family = 'waste_container'
 ),
 due AS (
     SELECT p.thing_id, p.area_id, d.ends_at AS due_at
     FROM plan AS p CROSS JOIN run AS r
     JOIN local_days AS d ON list_contains(p.days, isodow(d.local_date)) AND d.local_date BETWEEN r.today - 40 AND r.today - 1
-    WHERE NOT EXISTS (
+    WHERE d.holiday_sl IS NULL AND NOT EXISTS (
         FROM emptyings AS e WHERE e.thing_id = p.thing_id AND e.emptied_at >= d.starts_at - INTERVAL 1 DAY AND e.emptied_at < d.ends_at)
 ),
-missed AS (  -- with the readings and emptyings around the moment; days that were missed in a row are one
-    SELECT d.thing_id, d.area_id, min(d.due_at) AS since,
+missed AS (  -- with the emptying that came at last
+    SELECT d.thing_id, d.area_id, d.due_at,
         (SELECT min(e.emptied_at) FROM emptyings AS e WHERE e.thing_id = d.thing_id AND e.emptied_at >= d.due_at) AS until
     FROM due AS d CROSS JOIN run AS r
     WHERE d.due_at <= r.as_of
         AND d.due_at >= (SELECT min(p.observed_at) FROM reading AS p WHERE p.thing_id = d.thing_id)
-    GROUP BY d.thing_id, d.area_id, until
 ),
-known AS (
-    SELECT m.*, arg_max(p.fill_pct, p.observed_at) AS fill, arg_max(p.device_id, p.observed_at) AS device_id
-    FROM missed AS m JOIN reading AS p ON p.thing_id = m.thing_id AND p.observed_at BETWEEN m.since - INTERVAL 1 DAY AND m.since
+heard AS (  -- behind the round and before the emptying: what was silent meanwhile may have been emptied in time
+    SELECT m.*, arg_min(p.fill_pct, p.observed_at) AS fill, arg_min(p.device_id, p.observed_at) AS device_id
+    FROM missed AS m JOIN reading AS p ON p.thing_id = m.thing_id AND p.observed_at >= m.due_at - INTERVAL 6 HOUR
+        AND (m.until IS NULL OR p.observed_at < m.until)
     GROUP BY ALL
+),
+known AS (  -- days that were missed in a row are one
+    SELECT thing_id, area_id, until, min(due_at) AS since, arg_min(fill, due_at) AS fill, arg_min(device_id, due_at) AS device_id
+    FROM heard WHERE fill >= 30 GROUP BY thing_id, area_id, until
 ),
 chart AS (
     SELECT thing_id, list(fill ORDER BY starts_at)[-40:] AS chart
@@ -99,4 +122,3 @@ SELECT k.thing_id, k.device_id, k.area_id, k.since, k.until, 'warning' AS severi
 FROM known AS k
 JOIN chart AS c ON c.thing_id = k.thing_id
 CROSS JOIN run AS r
-WHERE k.fill >= 30
