@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from indicators.method import FOUND, Assets
+from indicators.methods.channels import long
 from schemas.vocabulary import measures
 
 COLUMNS = ()  # value_NAME for each channel, or the lists `measures` and `values`
@@ -46,23 +47,12 @@ def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:  # noqa: ARG001 
     """Find failed sensors: one condition a channel of an asset (FOUND); evidence names the channel."""
     found: list[dict[str, Any]] = []
     if not series.is_empty():
-        for (asset, measure), part in _long(series).group_by("asset", "measure", maintain_order=True):
+        for (asset, _, measure), part in long(series).group_by("asset", "channel", "measure", maintain_order=True):
             value = part["value"].to_numpy()
             at = part["at"].dt.epoch("us").to_numpy() / 1e6
             for fault in _faults(value):
                 found.append(_told(str(asset), str(measure), fault, value, at))
     return pl.DataFrame(found, FOUND).sort("at", "asset")
-
-
-def _long(series: pl.DataFrame) -> pl.DataFrame:
-    """One row a reading of a channel, by asset, channel and time."""
-    if "measures" in series.columns:
-        long = series.select("asset", "at", measure="measures", value="values").explode("measure", "value")
-    else:
-        names = [name for name in series.columns if name.startswith("value_")]
-        floats = [pl.col(name).cast(pl.Float64).alias(name.removeprefix("value_")) for name in names]
-        long = series.select("asset", "at", *floats).unpivot(index=["asset", "at"], variable_name="measure")
-    return long.filter(pl.col("value").is_finite()).sort("asset", "measure", "at")
 
 
 def _faults(value: Floats) -> Iterator[_Fault]:

@@ -1,0 +1,89 @@
+/*
+id = "platform.sensor_drift"
+kind = "detector"
+version = 1
+grain = "device"
+reads = ["air_quality", "weather", "road_weather", "indoor_climate", "noise", "river_level", "district_meter", "water_shaft", "traffic_counter", "assignments", "run"]
+references = ["Each device against the four of its measure that go with it best, learned over half a year. docs/detection.md has what it finds of losses put into real counters"]
+cadence = "night"
+method = "sensor_drift"
+subject = "device"
+memory_days = 640
+
+[title]
+en = "Sensor drifts"
+sl = "Lezenje tipala"
+
+[meaning]
+en = "Over weeks a device has slowly left what the devices of the same measure that usually go with it (two to four of them) say that it should show: by three times as much as it ever did in a month, whichever of them is left out, and none of them goes the same way. Weather, holidays and seasons show in all of them and are none; what comes at once, with an exchange or at a new place, is not told. It takes a year to know a device. Flows and pressures of water are left out: a leak looks the same."
+sl = "Naprava se je v tednih počasi oddaljila od tega, kar bi morala kazati po napravah iste količine, ki ji običajno sledijo (dve do štiri): za trikrat toliko kot kdaj prej v enem mesecu, ne glede na to, katero od njih izpustimo, in nobena ne gre v isto smer. Vreme, prazniki in letni časi se poznajo pri vseh in ne štejejo; kar nastopi naenkrat, ob zamenjavi ali na novem mestu, ni javljeno. Za spoznavanje naprave je potrebno eno leto. Pretoki in tlaki vode niso upoštevani, saj je puščanje videti enako."
+
+[says.what]
+en = "Sensor drifts"
+sl = "Lezenje tipala"
+
+[says.why]
+en = "{measure_en}: {change} against the devices that usually go with it ({with}), within {days} days; usual in a month: up to {usual}."
+sl = "{measure_sl}: {change} glede na naprave, ki ji običajno sledijo ({with}), v toliko dneh: {days}; običajno v enem mesecu do {usual}."
+
+[says.chart]
+en = "departure of the last 12 weeks"
+sl = "odstopanje v zadnjih 12 tednih"
+
+[[example]]
+title = "Of four thermometers one rises by 1.6 degrees over two months; the weather of all is none"
+as_of = 2026-03-09T06:00:00Z
+[example.given]
+things = "SELECT 'p' || i AS thing_id, 'weather' AS family, 'east' AS area_id, '{}' AS attributes FROM range(4) AS r (i)"
+assignments = "SELECT 'd' || i AS device_id, 'p' || i AS thing_id, TIMESTAMPTZ '2024-01-01 00:00:00Z' AS valid_from FROM range(4) AS r (i)"
+weather = """
+SELECT 'd' || i AS device_id, t AS observed_at, 10 + 8 * sin(epoch(t) / 86400 / 58) + 4 * sin(epoch(t) / 86400 / 3) + i + (hash(t, i) % 100) / 200
+    + CASE WHEN i = 2 THEN greatest(0, epoch(t) - epoch(TIMESTAMPTZ '2026-01-01 00:00:00Z')) / 86400 / 40 ELSE 0 END AS air_temp_cel
+FROM range(TIMESTAMPTZ '2024-10-01 00:00:00Z', TIMESTAMPTZ '2026-03-09 06:00:00Z', INTERVAL 1 HOUR) AS r (t), range(4) AS v (i)"""
+[[example.expect]]
+device_id = "d2"
+thing_id = "p2"
+area_id = "east"
+severity = "info"
+going_on = true
+*/
+WITH reading AS (
+    SELECT device_id, '' AS channel, observed_at, quality, unnest(['pm25_ugm3', 'pm10_ugm3', 'no2_ugm3', 'o3_ugm3', 'temp_cel', 'rh_pct', 'pressure_hpa']) AS measure,
+        unnest([pm25_ugm3, pm10_ugm3, no2_ugm3, o3_ugm3, temp_cel, rh_pct, pressure_hpa]) AS value
+    FROM air_quality
+    UNION ALL
+    SELECT device_id, '', observed_at, quality, unnest(['air_temp_cel', 'rh_pct', 'pressure_hpa', 'solar_wm2']), unnest([air_temp_cel, rh_pct, pressure_hpa, solar_wm2])
+    FROM weather
+    UNION ALL
+    SELECT device_id, '', observed_at, quality, unnest(['surface_temp_cel', 'air_temp_cel', 'rh_pct']), unnest([surface_temp_cel, air_temp_cel, rh_pct])
+    FROM road_weather
+    UNION ALL
+    SELECT device_id, '', observed_at, quality, unnest(['temp_cel', 'rh_pct', 'pressure_hpa']), unnest([temp_cel, rh_pct, pressure_hpa])
+    FROM indoor_climate
+    UNION ALL
+    SELECT device_id, '', observed_at, quality, 'noise_laeq_db', noise_laeq_db FROM noise
+    UNION ALL
+    SELECT device_id, '', observed_at, quality, unnest(['level_m', 'water_temp_cel']), unnest([level_m, water_temp_cel]) FROM river_level
+    UNION ALL
+    SELECT device_id, '', observed_at, quality, unnest(['water_temp_cel', 'ph', 'conductivity_uscm', 'free_chlorine_mgl']),
+        unnest([water_temp_cel, ph, conductivity_uscm, free_chlorine_mgl])
+    FROM (FROM district_meter SELECT device_id, observed_at, quality, water_temp_cel, ph, conductivity_uscm, free_chlorine_mgl
+        UNION ALL FROM water_shaft SELECT device_id, observed_at, quality, water_temp_cel, ph, conductivity_uscm, free_chlorine_mgl)
+    UNION ALL
+    SELECT device_id, concat_ws(' ', nullif(lane, ''), nullif(direction, ''), nullif(nullif(vehicle_class, ''), 'all')), observed_at, quality,
+        'count', CAST(count AS DOUBLE)
+    FROM traffic_counter
+),
+day AS (  -- of whole days the mean, without the highest and the lowest twentieth
+    SELECT device_id, channel, measure, CAST(observed_at AT TIME ZONE r.zone AS DATE) AS local_date, list_sort(list(CAST(value AS DOUBLE))) AS held
+    FROM reading CROSS JOIN run AS r
+    WHERE value IS NOT NULL AND quality NOT IN (4, 9)
+    GROUP BY device_id, channel, measure, local_date
+    HAVING count(DISTINCT hour(observed_at AT TIME ZONE r.zone)) >= 22
+)
+SELECT d.device_id AS asset, CAST(d.local_date + 1 AS TIMESTAMP) AT TIME ZONE r.zone AS "at", CAST(d.local_date + 1 AS TIMESTAMP) AS local, d.channel,
+    list(d.measure ORDER BY d.measure) AS measures,
+    list(list_avg(d.held[1 + len(d.held) // 20 : len(d.held) - len(d.held) // 20]) ORDER BY d.measure) AS "values"
+FROM day AS d CROSS JOIN run AS r
+WHERE d.local_date < r.today
+GROUP BY d.device_id, d.local_date, d.channel, r.zone
