@@ -60,7 +60,10 @@ def _results(datasets: Iterable[Dataset], detectors: Iterable[str], *, told: boo
     for dataset in datasets:
         if told:
             sys.stderr.write(f"{dataset.name}: {dataset.title}\n")
-        made += evaluate(dataset, list(detectors))
+        results = evaluate(dataset, list(detectors))
+        for odd in results[0]["warnings"]:
+            sys.stderr.write(f"drava: {dataset.name}: {odd}\n")
+        made += results
     return made
 
 

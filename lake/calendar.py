@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -74,16 +74,19 @@ def civil_days(place: Place, home: Path | None = None) -> pa.Table:
 
 def sun(place: Place, days: Iterable[date]) -> Iterator[tuple[date, datetime, datetime]]:
     """Local day, sunrise and sunset (UTC); a day on which the sun does not rise or set is left out."""
-    observer, zone = Observer(place.lat, place.lon), ZoneInfo(place.zone)
     for day in days:
-        try:
-            yield (
-                day,
-                sunrise(observer, day, tzinfo=zone).astimezone(UTC),
-                sunset(observer, day, tzinfo=zone).astimezone(UTC),
-            )
-        except ValueError:  # beyond the polar circle
-            continue
+        if (told := _risen(place, day)) is not None:
+            yield (day, *told)
+
+
+@lru_cache(maxsize=4096)  # each run asks for the same year again
+def _risen(place: Place, day: date) -> tuple[datetime, datetime] | None:
+    observer, zone = Observer(place.lat, place.lon), ZoneInfo(place.zone)
+    try:
+        rise, set_ = (find(observer, day, tzinfo=zone).astimezone(UTC) for find in (sunrise, sunset))
+    except ValueError:  # beyond the polar circle
+        return None
+    return rise, set_
 
 
 def school_breaks(home: Path | None = None) -> list[Break]:

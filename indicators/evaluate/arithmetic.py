@@ -25,7 +25,7 @@ def column(text: str, known: Collection[str]) -> pl.Expr:
     """Turn text into an expression over one asset's rows, sorted by time.
 
     Knows + - * /, numbers, columns by name (in quotes where the name is not a word), `abs(x)`, `diff(x)` (to the row
-    before), `hours()` (since the row before). Raises DravaError for anything else.
+    before), `hours()` (since the row before), `equals(x, "word")` (1 or 0). Raises DravaError for anything else.
     """
     if text in known:
         return pl.col(text).cast(pl.Float64)
@@ -34,8 +34,15 @@ def column(text: str, known: Collection[str]) -> pl.Expr:
     except (SyntaxError, ValueError, RecursionError) as error:
         raise DravaError(
             f"{text[:80]!r} is not arithmetic over columns: {error}",
-            f"There are the columns {', '.join(sorted(known)[:20])}; + - * / abs() diff() hours()",
+            f"There are the columns {', '.join(sorted(known)[:20])}; + - * / abs() diff() hours() equals()",
         ) from None
+
+
+def _name(node: ast.expr, known: Collection[str]) -> pl.Expr:
+    match node:
+        case ast.Name(id=str() as name) | ast.Constant(value=str() as name) if name in known:
+            return pl.col(name)
+    raise ValueError(f"{ast.unparse(node)[:40]!r} is no column")
 
 
 def _expression(node: ast.expr, known: Collection[str]) -> pl.Expr:
@@ -48,6 +55,10 @@ def _expression(node: ast.expr, known: Collection[str]) -> pl.Expr:
             return pl.lit(float(value))
         case ast.Name(id=str() as name) | ast.Constant(value=str() as name) if name in known:
             return pl.col(name).cast(pl.Float64)
+        case ast.Call(
+            func=ast.Name(id="equals"), args=[one, ast.Constant(value=str() | int() | float() as value)], keywords=[]
+        ):
+            return (_name(one, known).cast(pl.String).str.strip_chars() == str(value)).cast(pl.Float64)
         case ast.Call(func=ast.Name(id=name), args=given, keywords=[]) if _FUNCTIONS.get(name, (-1,))[0] == len(given):
             return _FUNCTIONS[name][1](*(_expression(one, known) for one in given))
         case _:

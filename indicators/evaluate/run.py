@@ -2,7 +2,6 @@
 
 import resource
 from collections.abc import Sequence
-from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 
@@ -11,6 +10,7 @@ import polars as pl
 from indicators.evaluate.dataset import Dataset, Detector, pack_of
 from indicators.evaluate.euros import euros
 from indicators.evaluate.forecast import forecasts
+from indicators.evaluate.inputs import complete, kinds, method_of, placed
 from indicators.evaluate.labels import events
 from indicators.evaluate.score import (
     Match,
@@ -26,7 +26,7 @@ from indicators.evaluate.score import (
     spans,
     windows,
 )
-from indicators.evaluate.seeds import seeded
+from indicators.evaluate.seeds import seeded, worlds
 from indicators.evaluate.series import assets, series
 from indicators.evaluate.steps import by_step
 from indicators.method import FOUND, method
@@ -38,8 +38,15 @@ Result = dict[str, Any]
 
 def evaluate(dataset: Dataset, only: Sequence[str] = ()) -> list[Result]:
     """Score the detectors of a dataset (or those of `only`): JSON-ready dicts, in the dataset's order."""
+    wanted = [one for one in dataset.detector if not only or one.name in only]
+    if not wanted:
+        there = ", ".join(one.name for one in dataset.detector)
+        raise DravaError(f"{dataset.name} has no [[detector]] {only[0] if only else ''}", f"It has {there or 'none'}")
     rows, true = prepared(dataset)
-    return [scored(dataset, one, rows, true) for one in dataset.detector if not only or one.name in only]
+    rows, odd = complete(dataset, [one.name for one in dataset.detector], rows)
+    true, outside = placed(dataset, rows, true)
+    odd += [*outside, *kinds(dataset, true)]
+    return [{**scored(dataset, one, rows, true), "warnings": odd} for one in wanted]
 
 
 def prepared(dataset: Dataset) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -54,14 +61,13 @@ def prepared(dataset: Dataset) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def found_by(dataset: Dataset, detector: Detector, rows: pl.DataFrame) -> pl.DataFrame:
     """What a detector finds in the series: its method over all of them, or its SQL at one moment after the other."""
-    pack = pack_of(detector.name)
-    if pack is not None and pack.method is None and find_spec(f"indicators.methods.{detector.name}") is None:
+    name = method_of(detector.name)
+    if name is None:
         from indicators.evaluate.sql import run_sql  # noqa: PLC0415 - methods need no database
 
-        return run_sql(dataset, detector, pack, rows)
+        return run_sql(dataset, detector, pack_of(detector.name), rows)
     known = assets(dataset, rows["asset"].unique(maintain_order=True).to_list())
-    find = method((pack.method if pack is not None else None) or detector.name)
-    return find(rows, known).match_to_schema(FOUND)
+    return pl.concat([method(name)(world, known).match_to_schema(FOUND) for world in worlds(dataset, rows)])
 
 
 def scored(dataset: Dataset, detector: Detector, rows: pl.DataFrame, true: pl.DataFrame) -> Result:
@@ -166,6 +172,8 @@ def _judged(result: Result, goals: Sequence[str]) -> Result:
     judged = {}
     for goal in goals:
         name, sign, bound = _parts(goal)
+        if name.split(".")[0] not in result:
+            raise DravaError(f"the goal {goal!r} names no figure", f"There are {', '.join(result)}")
         value: Any = result
         for part in name.split("."):
             value = value.get(part) if isinstance(value, dict) else None

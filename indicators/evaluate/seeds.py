@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from indicators.evaluate.dataset import Dataset, Seed
+from indicators.evaluate.dataset import HINT, Dataset, Seed
 from indicators.evaluate.labels import EVENTS
+from schemas.errors import DravaError
 
 Random = np.random.Generator
 Values = np.ndarray[Any, np.dtype[np.float64]]
@@ -15,6 +16,10 @@ Values = np.ndarray[Any, np.dtype[np.float64]]
 
 def seeded(dataset: Dataset, series: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Copies of all series with faults, one copy a seed (`asset#seed`), and the labels of the faults."""
+    for seed in dataset.seed:
+        for column in (seed.column, *(["hours"] if seed.per == "hour" else [])):
+            if column not in series.columns:
+                raise DravaError(f"{dataset.name}: [[seed]] {seed.kind!r} needs the column {column!r}", HINT)
     parts: list[pl.DataFrame] = []
     events: list[dict[str, Any]] = []
     for number in dataset.seeds:
@@ -26,6 +31,14 @@ def seeded(dataset: Dataset, series: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
             parts.append(changed.with_columns(asset=pl.lit(name)))
             events += [{"asset": name, "place": None, "flow": None, **event} for event in found]
     return pl.concat(parts).sort("asset", "at", maintain_order=True), pl.DataFrame(events, EVENTS)
+
+
+def worlds(dataset: Dataset, series: pl.DataFrame) -> list[pl.DataFrame]:
+    """Each copy of all series by itself: nobody has himself for a neighbour."""
+    if not dataset.seed:
+        return [series]
+    copy = pl.col("asset").str.extract("#([0-9]+)$")
+    return [world for _, world in series.group_by(copy, maintain_order=True)]
 
 
 def _faults(dataset: Dataset, rows: pl.DataFrame, chance: Random) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
@@ -110,8 +123,9 @@ def _put(seed: Seed, rows: pl.DataFrame, start: datetime, end: datetime, chance:
 def _recipe(seed: Seed, rows: pl.DataFrame, values: Values, amount: float, grown: Values, mask: Any) -> Values:
     changed = values.copy()
     if seed.recipe == "hold":
-        first = int(mask.argmax())
-        changed[mask] = values[max(first - 1, 0)]
+        before = values[: max(int(mask.argmax()), 1)]
+        known = before[np.isfinite(before)]
+        changed[mask] = known[-1] if len(known) else np.nan
         return changed
     if seed.recipe == "scale":
         changed[mask] *= (1 + (amount - 1) * grown)[mask]

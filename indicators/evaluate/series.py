@@ -1,6 +1,7 @@
 """From the files of a dataset to the series that a method takes: asset, at, local, its columns."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -8,10 +9,9 @@ from typing import Any
 import polars as pl
 
 from indicators.evaluate.arithmetic import column
-from indicators.evaluate.dataset import HINT, Asset, Dataset, Source
+from indicators.evaluate.dataset import FILE, HINT, Asset, Dataset, Source
+from indicators.evaluate.files import STAR, found, like, moments, table
 from schemas.errors import DravaError
-
-TIME = pl.Datetime("us", "UTC")
 
 
 def series(dataset: Dataset) -> pl.DataFrame:
@@ -21,6 +21,9 @@ def series(dataset: Dataset) -> pl.DataFrame:
     parts = [part for asset in dataset.asset for part in _assets(dataset, asset, files)]
     if not parts:
         raise DravaError(f"{dataset.name} has no series", HINT)
+    twice = [name for name, count in Counter(part["asset"][0] for part in parts).items() if count > 1]
+    if twice:
+        raise DravaError(f"{dataset.name}: the asset {twice[0]!r} comes twice", "One [[asset]] and one source for each")
     return pl.concat(parts, how="diagonal").sort("asset", "at", maintain_order=True)
 
 
@@ -38,17 +41,17 @@ def assets(dataset: Dataset, ids: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def _whole(dataset: Dataset, value: Any) -> Any:
-    return str(dataset.path(value)) if isinstance(value, str) and value.startswith("./") else value
+    path = isinstance(value, str) and (value.startswith("./") or value.lower().endswith(".inp"))
+    return str(dataset.path(value)) if path else value
 
 
 def rows(dataset: Dataset, name: str) -> pl.DataFrame:
     """The rows of a source with `at` (UTC, end of the step) and `local`; of repeated times the first."""
     source = dataset.source[name]
-    found = _made(dataset, source) if source.made else _files(dataset, source)
-    for key, value in source.where.items():
-        found = found.filter(_known(found, key, name) == value)
-    timed = _timed(found, source, dataset.zone, name)
-    keys = ["at", *([source.asset] if source.asset else [])]
+    read = _made(dataset, source) if source.made else files(dataset, source.file, name)
+    read = _kept(read, source, name)
+    timed = _timed(read, source, dataset.zone, name)
+    keys = ["at", *([source.key] if source.key else [])]
     return timed.unique(keys, keep="first", maintain_order=True).sort(*reversed(keys), maintain_order=True)
 
 
@@ -61,80 +64,125 @@ def _made(dataset: Dataset, source: Source) -> pl.DataFrame:
             f"nothing makes {source.made!r}: {error}",
             "Files of indicators/evaluate/made are their names; networks are simulated with drava[network]",
         ) from None
+    except TypeError as error:
+        raise DravaError(f"{source.made!r} is not made `with` that: {error}", HINT) from None
     return made
 
 
-def _files(dataset: Dataset, source: Source) -> pl.DataFrame:
-    names = (source.file,) if isinstance(source.file, str) else source.file
+def files(dataset: Dataset, named: str | tuple[str, ...], where: str, *, may_be_empty: bool = False) -> pl.DataFrame:
+    """The rows of files one below the other; of a pattern, `*` is a column with what it stood for."""
+    names = (named,) if isinstance(named, str) else named
     if not names:
-        raise DravaError(f"{dataset.name} has a source without a file", HINT)
-    return pl.concat([table(dataset, one) for one in names], how="vertical_relaxed")
-
-
-def table(dataset: Dataset, name: str) -> pl.DataFrame:
-    """Read one file. Raises DravaError where it cannot be read."""
-    path = dataset.path(name)
+        raise DravaError(f"{dataset.name}: {where} has no file", HINT)
+    parts = []
+    for name in names:
+        there = found(dataset.folder, name)
+        if not there:
+            raise DravaError(f"{dataset.name}: no file is like {name!r}", f"They are looked for in {dataset.folder}")
+        for path, word in there:
+            part = table(dataset.path(path), may_be_empty=may_be_empty)
+            parts.append(part.with_columns(pl.lit(word).alias(FILE)) if STAR in name else part)
     try:
-        return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DravaError(f"{path} cannot be read: {error}", "Parquet, or CSV with a header") from None
+        return pl.concat(parts, how="vertical_relaxed")
+    except pl.exceptions.PolarsError as error:
+        hint = "Files of one source have the same columns; make others a source of their own"
+        raise DravaError(f"{dataset.name}: the files of {where} differ: {error}", hint) from None
 
 
-def _known(found: pl.DataFrame, name: str, where: str) -> pl.Expr:
-    if name not in found.columns:
-        raise DravaError(f"{where} has no column {name!r}", f"It has {', '.join(found.columns[:20])}")
+def known(read: pl.DataFrame, name: str, where: str) -> pl.Expr:
+    """A column by its name. Raises DravaError where it is not there."""
+    if name not in read.columns:
+        raise DravaError(f"{where} has no column {name!r}", f"It has {', '.join(read.columns[:20])}")
     return pl.col(name)
 
 
-def _timed(found: pl.DataFrame, source: Source, zone: str, name: str) -> pl.DataFrame:
+def chosen(read: pl.DataFrame, where: Mapping[str, Any], name: str) -> pl.DataFrame:
+    """The rows with these values. Raises DravaError where there are none."""
+    for key, value in where.items():
+        known(read, key, name)
+        read = read.filter(like(read, key, (value,)))
+        if read.is_empty():
+            raise DravaError(f"{name} has no row whose {key} is {value!r}", "Look at its `where`")
+    return read
+
+
+def _kept(read: pl.DataFrame, source: Source, name: str) -> pl.DataFrame:
+    """Rows of the source that name their asset; what stands for nothing is nothing."""
+    read = chosen(read, source.where, name)
+    for key in read.columns if source.missing else ():
+        read = read.with_columns(pl.when(~like(read, key, source.missing)).then(pl.col(key)).alias(key))
+    if source.key is None:
+        return read
+    words = words_of(read, source.asset if isinstance(source.asset, tuple) else (source.key,), name)
+    return read.with_columns(words.alias(source.key)).filter(pl.col(source.key).is_not_null())
+
+
+def words_of(read: pl.DataFrame, names: Sequence[str], where: str) -> pl.Expr:
+    """A column as names, or several with `/` between them."""
+    words = []
+    for name in names:
+        named = known(read, name, where)
+        if read.schema[name].is_float():  # a whole number beside empty cells
+            whole = pl.when(named == named.round()).then(named.cast(pl.Int64, strict=False).cast(pl.String))
+            named = pl.coalesce(whole, named.cast(pl.String))
+        words.append(named.cast(pl.String).str.strip_chars())
+    return pl.concat_str(words, separator="/")
+
+
+def _timed(read: pl.DataFrame, source: Source, zone: str, name: str) -> pl.DataFrame:
     if source.time is None:
         if source.start is None or source.step_s is None:
             raise DravaError(f"the source {name} has no `time`", "Name its column, or give `start` and `step_s`")
         step = timedelta(seconds=source.step_s)
-        order = pl.int_range(pl.len()) if source.asset is None else pl.int_range(pl.len()).over(source.asset)
-        local = pl.lit(source.start.replace(tzinfo=None)) + order * step
+        order = pl.int_range(pl.len()) if source.key is None else pl.int_range(pl.len()).over(source.key)
+        first = moments(pl.Series([source.start]), None, zone)[0]
+        at = read.select((pl.lit(first.replace(tzinfo=None)) + order * step).cast(pl.Datetime("us")))
+        times = at.to_series().dt.replace_time_zone("UTC")
     else:
-        local = moment(_known(found, source.time, name), found.schema[source.time], source.time_format)
-    local = local.cast(pl.Datetime("us"))
+        known(read, source.time, name)
+        times = moments(read[source.time], source.time_format, zone)
     shift = timedelta(seconds=source.step_s or 0) if source.stamp == "start" else timedelta(0)
-    timed = found.with_columns(at=utc(local, zone) + shift).filter(pl.col("at").is_not_null())
+    timed = read.with_columns((times + shift).alias("at")).filter(pl.col("at").is_not_null())
+    if timed.is_empty():
+        raise DravaError(f"no row of {name} has a time", f"Look at its column {source.time!r}")
     return timed.with_columns(local=pl.col("at").dt.convert_time_zone(zone).dt.replace_time_zone(None))
-
-
-def moment(expression: pl.Expr, kind: pl.DataType, form: str | None) -> pl.Expr:
-    """A column of times or of text as wall clock."""
-    return expression if kind.is_temporal() else expression.str.strip_chars().str.to_datetime(form, time_unit="us")
-
-
-def utc(local: pl.Expr, zone: str) -> pl.Expr:
-    """Wall clock to UTC: the first of two in autumn; in spring the hour that does not exist counts on."""
-    there = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    later = (local + timedelta(hours=1)).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    return pl.coalesce(there, later - timedelta(hours=1)).dt.convert_time_zone("UTC")
 
 
 def _assets(dataset: Dataset, asset: Asset, files: Mapping[str, pl.DataFrame]) -> Iterator[pl.DataFrame]:
     name = asset.source or next(iter(dataset.source))
-    found = files[name]
-    key = dataset.source[name].asset
+    read = files[name]
+    key = dataset.source[name].key
     if key is None:
         if asset.id == "*":
             raise DravaError(f"{dataset.name}: the source {name} is wide, so each asset has its own name", HINT)
-        yield _one(found, asset, asset.id)
+        yield _one(read, asset, asset.id, name)
         return
-    if key not in found.columns:
-        raise DravaError(f"{name} has no column {key!r}", HINT)
-    for (value,), part in found.group_by(key, maintain_order=True):
-        if _wanted(str(value), asset):
-            yield _one(part, asset, str(value))
+    there = set(read[key].to_list())
+    if absent := [one for one in ((asset.id,) if asset.id != "*" else asset.only) if one not in there]:
+        raise DravaError(f"{name} has no asset {absent[0]!r}", f"Its {key} is {', '.join(sorted(there)[:20])}")
+    own = {one.id for one in dataset.asset}
+    for (value,), part in read.group_by(key, maintain_order=True):
+        if value == asset.id if asset.id != "*" else _wanted(str(value), asset) and value not in own:
+            yield _one(part, asset, str(value), name)
 
 
 def _wanted(value: str, asset: Asset) -> bool:
-    if asset.id != "*":
-        return value == asset.id
     return value not in asset.except_ and (not asset.only or value in asset.only)
 
 
-def _one(part: pl.DataFrame, asset: Asset, name: str) -> pl.DataFrame:
-    columns = {key: column(text, part.columns) for key, text in asset.columns.items()}
-    return part.sort("at").select(pl.lit(name).alias("asset"), "at", "local", **columns)
+def _one(part: pl.DataFrame, asset: Asset, name: str, source: str) -> pl.DataFrame:
+    """The series of an asset; what is no finite number is nothing."""
+    told = {}
+    for key, text in asset.columns.items():
+        try:
+            value = part.sort("at").select(column(text, part.columns).cast(pl.Float64)).to_series()
+        except pl.exceptions.PolarsError as error:
+            hint = f"Numbers are needed; what stands for no number is named in [source.{source}]: missing = ['n/a']"
+            raise DravaError(f"{name}: {key} = {text!r} cannot be computed: {_line(error)}", hint) from None
+        told[key] = value if len(value) == part.height else pl.repeat(value[0], part.height, eager=True)
+    made = part.sort("at").select(pl.lit(name).alias("asset"), "at", "local", **told)
+    return made.with_columns(pl.when(pl.col(key).is_finite()).then(pl.col(key)).alias(key) for key in told)
+
+
+def _line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")[:160]
