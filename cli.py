@@ -35,6 +35,7 @@ COMMANDS = {
     "alarms": "alarms",
     "notify": "notify",
     "morning": "morning",
+    "containers": "containers",
     "correct": "correct",
     "decode": "decode",
     "watch": "watch",

@@ -12,6 +12,7 @@ import typer
 from catalog.alarms import Alarm
 from catalog.outbox import Letter, post_new
 from commands.context import Context, context
+from indicators.causes import is_detector
 from indicators.frame import Cursor
 from indicators.header import packs
 from indicators.morning import MESSAGES, READINGS, Balance, Figure, Finding, Morning, Silent
@@ -20,6 +21,8 @@ from indicators.morning_text import text
 from indicators.notify import Herald
 from indicators.notify_text import one_line
 from indicators.places import TABLES, Places
+from indicators.round import TABLES as OF_ROUND
+from indicators.round import Round, tomorrow
 from indicators.telling import what, why
 from indicators.thresholds import detectors
 from indicators.words import MONTHS
@@ -32,7 +35,8 @@ DAYS = 1  # alarms that ended earlier are history, not this morning's
 SILENT = "platform.silent_device"
 COVERAGE = "platform.completeness"
 ELSEWHERE = ("platform.", "kpi.")  # how the platform fares is for its operators, KPIs have a sheet of their own
-_READ = (*TABLES, *families(), "alarms", "indicator_values", "balance", "quarantine")
+WASTE = "waste.bin_overflow"  # who wants to know of full containers gets the list of tomorrow
+_READ = (*TABLES, *OF_ROUND, *families(), "alarms", "indicator_values", "balance", "quarantine")
 _COVERED = ("family", "municipality")
 _LOST = ("litres_per_hour", "volume_m3", "eur")
 
@@ -87,7 +91,19 @@ def gathered(home: Home, at: datetime, lang: Lang, recipient: Recipient | None =
             rows=_stored(snapshot, lang),
             silent=_silent([alarm for alarm in meant if _merely_silent(alarm)], places, lang),
             coverage=[figure for name, kind, figure in figures if name == COVERAGE and kind in _COVERED],
+            round=_round(snapshot, home, at, places, recipient),
         )
+
+
+def _round(snapshot: Cursor, home: Home, at: datetime, places: Places, recipient: Recipient | None) -> Round:
+    """The containers of tomorrow; for a recipient those of its areas, where it wants to know of full ones."""
+    names = recipient.detectors if recipient else ()
+    if names and not any(is_detector(WASTE, name) for name in names):
+        return Round()
+    found = tomorrow(snapshot, as_of=at, settings=home.settings)
+    areas = set(recipient.areas) if recipient else set()
+    stops = [stop for stop in found.stops if not areas or areas & set(places.within(stop.area_id))]
+    return Round(stops, found.silent)
 
 
 # --- what is kept and sent -------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from indicators import words
+from indicators.round import Round
 from schemas.reasons import TEXTS
 from schemas.settings import Lang
 
@@ -145,6 +146,7 @@ class Morning:
     rows: Sequence[tuple[str, int]]
     silent: Sequence[Silent] = ()
     coverage: Sequence[Figure] = ()
+    round: Round = field(default_factory=Round)  # containers of tomorrow
 
     def label(self, name: str) -> str:
         """A word of the report in its language."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from indicators.morning import GROUPS, Finding, Morning
+from indicators.round import expected, heading
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #16202a; --dim: #5b6b7a; --line: #d9e0e6; --paper: #fff; --soft: #f4f7f9;
@@ -49,6 +50,9 @@ def _parts(morning: Morning) -> Iterator[str]:
         yield f"<p><strong>{escape(morning.label('total'))}: {escape(morning.total)}</strong></p>\n"
     yield f"<h2>{escape(morning.label('silent'))} ({sum(len(one.devices) for one in morning.silent)})</h2>\n"
     yield _table(((s.title, morning.names(s, 40), morning.count(len(s.devices))) for s in morning.silent), right=2)
+    if morning.round.stops:
+        yield f"<h2>{escape(heading(morning.round, morning.lang))}</h2>\n"
+        yield _table(((stop.place, expected(stop, morning.lang)) for stop in morning.round.stops), right=1)
     if morning.coverage:
         yield f"<h2>{escape(morning.label('coverage'))}</h2>\n"
         yield _table(((f.where, f.period, morning.value(f)) for f in morning.coverage), right=2)

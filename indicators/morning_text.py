@@ -5,6 +5,7 @@ from itertools import groupby
 
 from indicators import words
 from indicators.morning import GROUPS, Finding, Morning
+from indicators.round import expected, heading
 
 
 def text(morning: Morning) -> str:
@@ -21,6 +22,9 @@ def _lines(morning: Morning) -> Iterator[str]:
     yield from _aligned([(s.title, f"{morning.count(len(s.devices))}: {morning.names(s)}") for s in morning.silent])
     if not morning.silent:
         yield f"  {morning.label('nobody')}"
+    if morning.round.stops:
+        yield from ("", heading(morning.round, morning.lang))
+        yield from _aligned([(stop.place, expected(stop, morning.lang)) for stop in morning.round.stops])
     if morning.coverage:
         yield from ("", morning.label("coverage"))
         yield from _aligned([(f.where, f"{morning.value(f)} ({f.period})") for f in morning.coverage])

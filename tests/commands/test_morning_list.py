@@ -1,5 +1,6 @@
 """The list of the morning is kept by the local day, sent once a day, and says nothing of what a household draws."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -114,3 +115,8 @@ def test_single_silent_devices_are_counted_not_listed(home):
     found = gathered(Home(home), WINTER, "sl")
     assert [(one.title, one.devices) for one in found.silent] == [("Vodomeri", ["Lipova ulica 3"])]
     assert "silent_device" not in {finding.kind for finding in found.findings}
+
+
+def test_the_list_of_containers_is_there_also_where_there_are_none(home):
+    assert drava(home, SUMMER, "containers", "--lang", "en") == "Containers for tomorrow (0)\n  None will be full.\n"
+    assert json.loads(drava(home, SUMMER, "containers", "--json")) == {"stops": [], "silent": []}
