@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 
 from commands.context import Json, show_json, show_rows
@@ -13,6 +14,7 @@ from indicators.evaluate.run import Result, evaluate
 from indicators.evaluate.sensitivity import report as sensitivity_report
 from indicators.evaluate.sensitivity import sensitivity
 from indicators.evaluate.table import remember, shown, stale, table
+from schemas.errors import DravaError
 
 Data = Annotated[
     Path | None,
@@ -36,6 +38,10 @@ def run(
     ] = None,
     data: Data = None,
     detector: Annotated[list[str] | None, typer.Option(help="Only these detectors.")] = None,
+    alarms: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Also write each alarm, what it found, and what was missed."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run detectors over labelled data in time order, without look-ahead, and print how well they did.
@@ -44,7 +50,10 @@ def run(
     """
     own = [of_file(path, data) for path in config or ()]
     datasets = [*own, *(chosen(names, data) if names or not own else [])]
-    results = _results(datasets, detector or (), told=not as_json)
+    heard: list[pl.DataFrame] = []
+    results = _results(datasets, detector or (), heard, told=not as_json)
+    if alarms is not None:
+        _written(heard, alarms)
     if as_json:
         show_json(results)
         return
@@ -55,12 +64,21 @@ def run(
             show_rows(rows, as_json=False)
 
 
-def _results(datasets: Iterable[Dataset], detectors: Iterable[str], *, told: bool) -> list[Result]:
+def _written(heard: list[pl.DataFrame], file: Path) -> None:
+    try:
+        pl.concat(heard).write_csv(file) if heard else file.write_text("", "utf-8")
+    except OSError as error:
+        raise DravaError(f"{file} cannot be written: {error}", "Name a file in a folder that is there") from None
+
+
+def _results(
+    datasets: Iterable[Dataset], detectors: Iterable[str], heard: list[pl.DataFrame], *, told: bool
+) -> list[Result]:
     made = []
     for dataset in datasets:
         if told:
             sys.stderr.write(f"{dataset.name}: {dataset.title}\n")
-        results = evaluate(dataset, list(detectors))
+        results = evaluate(dataset, list(detectors), heard)
         for odd in results[0]["warnings"]:
             sys.stderr.write(f"drava: {dataset.name}: {odd}\n")
         made += results

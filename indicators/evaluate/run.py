@@ -2,6 +2,7 @@
 
 import resource
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
@@ -36,8 +37,11 @@ YEAR_S = 365.25 * 86400
 Result = dict[str, Any]
 
 
-def evaluate(dataset: Dataset, only: Sequence[str] = ()) -> list[Result]:
-    """Score the detectors of a dataset (or those of `only`): JSON-ready dicts, in the dataset's order."""
+def evaluate(dataset: Dataset, only: Sequence[str] = (), heard: list[pl.DataFrame] | None = None) -> list[Result]:
+    """Score the detectors of a dataset (or those of `only`): JSON-ready dicts, in the dataset's order.
+
+    `heard` takes the counted alarms, a frame a detector: asset, at, since, until, and the event that each found.
+    """
     wanted = [one for one in dataset.detector if not only or one.name in only]
     if not wanted:
         there = ", ".join(one.name for one in dataset.detector)
@@ -46,7 +50,7 @@ def evaluate(dataset: Dataset, only: Sequence[str] = ()) -> list[Result]:
     rows, odd = complete(dataset, [one.name for one in dataset.detector], rows)
     true, outside = placed(dataset, rows, true)
     odd += [*outside, *kinds(dataset, true)]
-    return [{**scored(dataset, one, rows, true), "warnings": odd} for one in wanted]
+    return [{**scored(dataset, one, rows, true, heard), "warnings": odd} for one in wanted]
 
 
 def prepared(dataset: Dataset) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -70,13 +74,19 @@ def found_by(dataset: Dataset, detector: Detector, rows: pl.DataFrame) -> pl.Dat
     return pl.concat([method(name)(world, known).match_to_schema(FOUND) for world in worlds(dataset, rows)])
 
 
-def scored(dataset: Dataset, detector: Detector, rows: pl.DataFrame, true: pl.DataFrame) -> Result:
+def scored(
+    dataset: Dataset,
+    detector: Detector,
+    rows: pl.DataFrame,
+    true: pl.DataFrame,
+    heard: list[pl.DataFrame] | None = None,
+) -> Result:
     """Score one detector on what `prepared` gave."""
     started = perf_counter()
     if dataset.forecast is not None:
         told = forecasts(dataset, dataset.forecast, detector.name, rows)
     else:
-        told = _alarms(dataset, detector, rows, true, found_by(dataset, detector, rows))
+        told = _alarms(dataset, detector, rows, true, found_by(dataset, detector, rows), heard)
     watched = spans(rows)
     head = {"dataset": dataset.name, "simulated": dataset.simulated, "detector": detector.name}
     tail = {
@@ -93,13 +103,20 @@ def _years(watched: Sequence[Span]) -> float:
 
 
 def _alarms(
-    dataset: Dataset, detector: Detector, rows: pl.DataFrame, true: pl.DataFrame, found: pl.DataFrame
+    dataset: Dataset,
+    detector: Detector,
+    rows: pl.DataFrame,
+    true: pl.DataFrame,
+    found: pl.DataFrame,
+    heard: list[pl.DataFrame] | None,
 ) -> Result:
     last = rows["at"].max().timestamp()  # type: ignore[union-attr]
     alarms = edges(found, dataset.refractory_h)
     mine = windows(dataset, true, detector.kinds, last)
     times = alarms["at"].dt.epoch("us").to_numpy() / 1e6
     matched = match(alarms["asset"].to_list(), times, mine)
+    if heard is not None:
+        heard.append(_listed(dataset, detector, alarms, mine, matched))
     watched = spans(rows)
     told = {
         "kind": ", ".join(detector.kinds or sorted({window.kind for window in mine})),
@@ -118,6 +135,32 @@ def _alarms(
     if dataset.steps is not None:
         told |= by_step(rows, wanted, found, dataset.steps)
     return told
+
+
+def _listed(
+    dataset: Dataset, detector: Detector, alarms: pl.DataFrame, mine: Sequence[Window], matched: Sequence[Match]
+) -> pl.DataFrame:
+    """The alarms that count, each with the event that it found; events that none found come after them."""
+    by_alarm = {one.alarm: one for one in matched}
+    lines = []
+    for number, alarm in enumerate(alarms.select("asset", "at", "since", "until").iter_rows(named=True)):
+        one = by_alarm.get(number)
+        lines.append({**alarm, **(_event(mine[one.event]) if one else {}), "delay_h": one.delay_h if one else None})
+    found = {one.event for one in matched}
+    lines += [{"asset": one.asset, **_event(one)} for number, one in enumerate(mine) if number not in found]
+    listed = pl.DataFrame(lines, _LISTED)
+    return listed.select(pl.lit(dataset.name).alias("dataset"), pl.lit(detector.name).alias("detector"), pl.all())
+
+
+_TIME = pl.Datetime("us", "UTC")
+_LISTED = pl.Schema(
+    {"asset": pl.String(), "at": _TIME, "since": _TIME, "until": _TIME, "event": pl.String(), "event_start": _TIME}
+    | {"delay_h": pl.Float64()}
+)
+
+
+def _event(one: Window) -> dict[str, Any]:
+    return {"event": one.kind, "event_start": datetime.fromtimestamp(one.start, UTC)}
 
 
 def _counts(dataset: Dataset, alarms: int, mine: Sequence[Window], matched: Sequence[Match]) -> Result:

@@ -11,6 +11,7 @@ The rules, so that a person can check them by hand:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -73,15 +74,20 @@ def windows(dataset: Dataset, events: pl.DataFrame, kinds: Sequence[str], end: f
 
 def match(assets: Sequence[str], times: Floats, events: Sequence[Window]) -> list[Match]:
     """Match alarms (sorted by time) to events, one to one."""
-    open_: dict[str, list[int]] = {}
-    for index in sorted(range(len(events)), key=lambda i: (events[i].closes, events[i].start)):
-        open_.setdefault(events[index].asset, []).append(index)
+    coming: dict[str, list[int]] = {}  # of each asset, the last to open first
+    for index in sorted(range(len(events)), key=lambda i: events[i].opens, reverse=True):
+        coming.setdefault(events[index].asset, []).append(index)
+    open_: dict[str, list[tuple[float, float, int]]] = {asset: [] for asset in coming}  # heaps by when time runs out
     made = []
     for alarm, (asset, at) in enumerate(zip(assets, times.tolist(), strict=True)):
-        mine = open_.get(asset, ())
-        event = next((i for i in mine if events[i].opens <= at <= events[i].closes), None)
-        if event is not None:
-            open_[asset].remove(event)
+        later, mine = coming.get(asset, []), open_.get(asset, [])
+        while later and events[later[-1]].opens <= at:
+            index = later.pop()
+            heappush(mine, (events[index].closes, events[index].start, index))
+        while mine and mine[0][0] < at:
+            heappop(mine)
+        if mine:
+            event = heappop(mine)[2]
             made.append(Match(alarm, event, max(0.0, at - events[event].start) / HOUR))
     return made
 

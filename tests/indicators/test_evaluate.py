@@ -44,6 +44,27 @@ def test_alarms_and_events_are_matched_one_to_one_and_the_event_that_runs_out_fi
     assert [(one.alarm, one.event, one.delay_h) for one in made] == [(0, 1, 1.0), (1, 0, 6.0)]
 
 
+def test_a_hundred_random_cases_are_matched_as_the_rule_says_it_in_words():
+    """Each alarm, in the order of time: of the open events of its asset not yet found, the one that runs out first."""
+    chance = np.random.default_rng(1)
+    for _ in range(100):
+        starts = chance.integers(0, 60, 12)
+        events = [
+            Window("ab"[n % 2], "k", float(s), float(s - chance.integers(0, 3)), float(s + chance.integers(0, 20)))
+            for n, s in enumerate(starts)
+        ]
+        times = np.sort(chance.integers(0, 80, 15)).astype(float)
+        assets = ["ab"[one] for one in chance.integers(0, 2, 15)]
+        left, wanted = set(range(12)), []
+        for alarm, (asset, at) in enumerate(zip(assets, times, strict=True)):
+            fits = [n for n in left if events[n].asset == asset and events[n].opens <= at <= events[n].closes]
+            if fits:
+                first = min(fits, key=lambda n: (events[n].closes, events[n].start, n))
+                left.remove(first)
+                wanted.append((alarm, first, max(0.0, at - events[first].start) / HOUR))
+        assert [(one.alarm, one.event, one.delay_h) for one in match(assets, times, events)] == wanted
+
+
 def test_an_alarm_at_another_asset_or_outside_the_window_finds_nothing():
     assert match(["b"], np.array([5.0]) * HOUR, windows((0, 10))) == []
     assert match(["a"], np.array([10.1]) * HOUR, windows((0, 10))) == []
