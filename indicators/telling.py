@@ -1,5 +1,6 @@
 """An alarm in words: what, where, since when, how much, and why we think so; in Slovenian and English."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
@@ -37,6 +38,10 @@ _UNCONFIRMED: dict[Lang, str] = {
 }
 
 
+_UNKNOWN = "\0"  # until the text is whole: brackets that would hold a dash are left away
+_BESIDE = re.compile(rf"\s*\([^()]*{_UNKNOWN}[^()]*\)")
+
+
 @dataclass(frozen=True)
 class Told:
     """One alarm as text: a title, and lines with their key and label."""
@@ -51,7 +56,7 @@ class Told:
 
 
 class _Numbers(Formatter):
-    """Fills a text of a pack: numbers with the language's decimal sign, and a dash for what is not known."""
+    """Fills a text of a pack: numbers with the language's decimal sign, and a mark for what is not known."""
 
     def __init__(self, lang: Lang) -> None:
         self.lang = lang
@@ -61,7 +66,7 @@ class _Numbers(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if value is None:
-            return "–"
+            return _UNKNOWN
         text = str(super().format_field(value, format_spec))
         if self.lang == "en" or not isinstance(value, float):
             return text
@@ -71,7 +76,8 @@ class _Numbers(Formatter):
 def why(detector: str, fields: Mapping[str, Any], lang: Lang) -> str:
     """Why a detector thinks so, from the fields of an alarm and of its evidence."""
     text = WHY if detector.startswith(f"{PREFIX}.") else says.why if (says := _says(detector)) else None
-    return _Numbers(lang).vformat(text.to(lang), (), fields) if text else ""
+    told = _Numbers(lang).vformat(text.to(lang), (), fields) if text else ""
+    return _BESIDE.sub("", told).replace(_UNKNOWN, "–")
 
 
 def what(detector: str, kind: str, lang: Lang, evidence: Mapping[str, Any] | None = None) -> str:

@@ -158,6 +158,12 @@ def test_a_sentence_survives_numbers_that_are_not_known(detector):
         assert "{" not in why(detector, {}, lang)
 
 
+def test_brackets_that_would_hold_only_a_dash_are_left_away():
+    fields = {"now_m3h": 4.1, "baseline_m3h": 0.6, "spread_m3h": 0.01}
+    assert "lastni potek območja; povprečje je 0,6" in why("water.district_leak", fields, "sl")
+    assert "(od 1,0 do 2,0)" in why("water.district_leak", fields | {"low_m3h": 1.0, "high_m3h": 2.0}, "sl")
+
+
 def test_a_sparkline_spans_the_values_and_shows_gaps():
     assert sparkline([0, None, 7]) == "▁ █"
     assert sparkline([5, 5]) == "▁▁"

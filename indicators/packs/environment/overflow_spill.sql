@@ -22,7 +22,7 @@ sl = "Preliv kanalizacije deluje"
 
 [says.why]
 en = "Spilling for {minutes:.0f} min (readings: {readings}); the level stands at most {head_cm:.0f} cm above the crest."
-sl = "Preliva že {minutes:.0f} min (odčitkov: {readings}); gladina je največ {head_cm:.0f} cm nad krono."
+sl = "Preliva že {minutes:.0f} min (odčitkov: {readings}); gladina je največ {head_cm:.0f} cm nad prelivnim robom."
 
 [says.chart]
 en = "level, m"

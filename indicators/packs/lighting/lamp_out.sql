@@ -22,8 +22,8 @@ en = "Lamp out"
 sl = "Svetilka ne gori"
 
 [says.why]
-en = "The cabinet draws {power_w:.0f} W, expected {expected_w:.0f} W: {missing_w:.0f} W ({share_pct:.1f} %) are missing, about as much as this number of lamps: {lamps}."
-sl = "Prižigališče troši {power_w:.0f} W, pričakovanih je {expected_w:.0f} W: manjka {missing_w:.0f} W ({share_pct:.1f} %), približno toliko, kot troši toliko svetilk: {lamps}."
+en = "The cabinet draws {power_w:.0f} W, expected {expected_w:.0f} W: {missing_w:.0f} W ({share_pct:.1f} %) are missing; lamps that are out, by estimate: {lamps}."
+sl = "Prižigališče troši {power_w:.0f} W, pričakovanih je {expected_w:.0f} W: manjka {missing_w:.0f} W ({share_pct:.1f} %); ocenjeno število ugaslih svetilk: {lamps}."
 
 [says.chart]
 en = "mean power of each hour, W"

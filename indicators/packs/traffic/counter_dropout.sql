@@ -24,7 +24,7 @@ sl = "Števec prometa ne šteje"
 
 [says.why]
 en = "No vehicle for {hours:.1f} h, though at least {missing:.0f} were to be expected. Lane: {channel}."
-sl = "Že {hours:.1f} h brez vozil, pričakovati pa bi jih bilo vsaj {missing:.0f}. Pas: {channel}."
+sl = "Že {hours:.1f} h brez vozil, pričakovanih pa bi bilo vsaj {missing:.0f}. Pas: {channel}."
 
 [says.chart]
 en = "vehicles of each hour"

@@ -24,7 +24,7 @@ sl = "Voda teče nazaj skozi vodomer"
 
 [says.why]
 en = "{litres:.0f} L back in {steps} steps of the register."
-sl = "{litres:.0f} l nazaj; korakov stanja: {steps}."
+sl = "{litres:.0f} l nazaj; število padcev stanja: {steps}."
 
 [says.chart]
 en = "litres from reading to reading; below zero back"

@@ -12,7 +12,7 @@ memory_days = 120
 
 [title]
 en = "Unbilled water drawn at night"
-sl = "Nočni odvzem brez računa"
+sl = "Neobračunan nočni odvzem vode"
 
 [meaning]
 en = "The same one to three hours of several nights draw more from the network of a district than they used to, and than the hours beside them: what flows in, less what tanks take in, less what the meters of connections told where nine in ten did. Where they do not, watering or a night shift looks the same. It needs three weeks to know a district and three nights that show it."
@@ -20,7 +20,7 @@ sl = "Ista ena do tri ure več noči se iz omrežja območja odvzame več kot pr
 
 [says.what]
 en = "Water drawn at night without a bill"
-sl = "Nočni odvzem vode brez računa"
+sl = "Neobračunan nočni odvzem vode"
 
 [says.why]
 en = "In {nights:.0f} of {of:.0f} nights {now_m3h:.1f} m³/h more ({low_m3h:.1f} to {high_m3h:.1f}) were drawn from {from} to {to} than in the weeks before; an ordinary night differs by {spread_m3h:.1f} m³/h."
