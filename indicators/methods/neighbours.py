@@ -13,7 +13,7 @@ LAST = 28  # days whose median is the departure
 SEEN = 0.7  # share of the days that have to be known
 PEERS, LEAST, ALIKE = 4, 2, 0.6  # neighbours at most and at least, and their correlation
 RIDGE = 0.05  # of the neighbours' variance
-FAILED = 4.0  # spreads from its middle: a device that fails on such a day does not drift
+FAILED = 8.0  # spreads from its middle: a device that fails on such a day does not drift
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -52,6 +52,8 @@ class Look:
         square = near.T @ near / len(near)
         square += RIDGE * np.diag(np.diag(square))
         weights = np.linalg.solve(square, near.T @ (shown - level) / len(near))
+        told = near @ weights
+        weights *= told @ (shown - level) / max(told @ told, 1e-30)  # a season is not to be shrunk
         left: Floats = (own - level - (others - known.mean(axis=0)) @ weights)[LEARN:]
         return left
 

@@ -161,13 +161,16 @@ def _begun(left: Floats) -> int | None:
 
 
 def _alone(look: Look, channel: int, peers: Ints, size: float, bar: Floats) -> bool:
-    """Whether it goes whoever of its neighbours is not asked, and none of them, asked without it, goes the same way."""
-    if not abs(size) >= ALONE * bar[channel]:
+    """Whether it goes whoever of its neighbours is not asked, and none of them, asked without it, goes as well.
+
+    One that goes the same way is the world; one that goes farther, whichever way, is what the others leave.
+    """
+    way, score = np.sign(size), abs(size) / bar[channel]
+    without = [departure(look.left(channel, peer)) * way / bar[channel] for peer in peers.tolist()]
+    if not (score >= ALONE and all(one >= ALONE for one in without)):
         return False
-    without = [departure(look.left(channel, peer)) * np.sign(size) for peer in peers.tolist()]
-    if not all(one >= ALONE * bar[channel] for one in without):
-        return False
-    return not any(departure(look.left(peer, channel)) * np.sign(size) >= SHARED * bar[peer] for peer in peers.tolist())
+    theirs = [departure(look.left(peer, channel)) * way / bar[peer] for peer in peers.tolist()]
+    return not any(one >= SHARED or abs(one) >= score for one in theirs)
 
 
 def _told(measure: str, names: list[tuple[str, str]], over: Sequence[datetime | None], drift: _Drift) -> dict[str, Any]:

@@ -25,9 +25,13 @@ WITHIN = 2  # one of so many readings before was within the range: it leapt
 OF, MOST = 8, 4  # so many of the last readings beyond: three in a row are a glitch
 HOLD = 12  # readings within, after which it is sound again
 LIVELY = 0.1  # share of readings that differ from the one before: others are settings, not measurements
-RESTS = 4.0  # times its longest rest before
-STILL = 96  # and at least so many readings
-RARE = 0.002  # share of zeros before; with more, zero is its rest
+LEAPS = (  # with a burst, a fire, a feast or a crowd: of these only the rests are told
+    *("pressure_kpa", "flow_m3h", "fill_pct", "count", "pm25_ugm3", "pm10_ugm3", "no2_ugm3", "o3_ugm3", "co2_ppm"),
+    *("noise_laeq_db", "solar_wm2", "free_chlorine_mgl"),
+)
+RESTS, ODD = 4.0, 3  # times its third longest rest before: two of them may have been faults
+STILL = 24  # and at least so many readings
+RARE = 0.002  # share of a value before, zero or an end of the range: with more, it rests there by itself
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -50,7 +54,7 @@ def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:  # noqa: ARG001 
         for (asset, _, measure), part in long(series).group_by("asset", "channel", "measure", maintain_order=True):
             value = part["value"].to_numpy()
             at = part["at"].dt.epoch("us").to_numpy() / 1e6
-            for fault in _faults(value):
+            for fault in _still(value) if measure in LEAPS else _faults(value):
                 found.append(_told(str(asset), str(measure), fault, value, at))
     return pl.DataFrame(found, FOUND).sort("at", "asset")
 
@@ -104,20 +108,24 @@ def _watched(far: np.ndarray[Any, np.dtype[np.bool_]], start: int, stop: int, *,
 
 
 def _still(value: Floats) -> Iterator[_Fault]:
-    """Runs of one value that are far longer than every one before; a rest at zero is one only where zeros are rare."""
+    """Runs of one value that are far longer than those before; at zero or an end of the range where that is rare."""
     starts = np.concatenate([[0], np.flatnonzero(np.diff(value) != 0) + 1, [len(value)]])
     length = np.diff(starts)
-    longest = 0
+    rests = [0] * ODD
     for number, (first, size) in enumerate(zip(starts[:-1].tolist(), length.tolist(), strict=True)):
-        least = int(max(STILL, np.ceil(RESTS * longest)))
-        known = first >= LEARN and number >= LIVELY * first
-        if size >= least and known and (value[first] != 0 or (value[:first] == 0).mean() < RARE):
+        if size <= rests[0]:
+            continue
+        before = value[:first]
+        at_end = first and (value[first] == 0 or not before.min() < value[first] < before.max())
+        if at_end and (before == value[first]).mean() >= RARE:
+            continue
+        least = int(max(STILL, np.ceil(RESTS * rests[0])))
+        if size >= least and first >= LEARN and number >= LIVELY * first:
             last = first + size
-            before = value[:first]
             until = last if last < len(value) else None
             yield _Fault("stuck", first, first + least - 1, float(before.min()), float(before.max()), until)
-        else:
-            longest = max(longest, size)
+        elif not at_end:
+            rests = sorted([*rests[1:], size])
 
 
 def _longest(value: Floats) -> int:

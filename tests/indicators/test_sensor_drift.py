@@ -18,17 +18,17 @@ DRIFT = np.clip((np.arange(DAYS) - 420) / 60, 0, 1)
 
 @pytest.fixture(scope="module")
 def shown():
-    """What five devices of a town show: its weather, and each its own level and noise, which wanders a little."""
+    """What eight devices of a town show: its weather, and each its own level and noise, which wanders a little."""
     chance = np.random.default_rng(3)
     day = np.arange(DAYS)
     weather = 9 * np.sin(day / 58) + np.convolve(chance.normal(0, 2, DAYS + 6), np.ones(7) / 2, "valid")
-    wander = np.cumsum(chance.normal(0, 0.02, (5, DAYS)), axis=1)
+    wander = np.cumsum(chance.normal(0, 0.02, (8, DAYS)), axis=1)
     return (
         12
-        + np.arange(5)[:, None]
-        + weather * np.linspace(0.9, 1.1, 5)[:, None]
+        + np.arange(8)[:, None]
+        + weather * np.linspace(0.9, 1.1, 8)[:, None]
         + wander
-        + chance.normal(0, 0.2, (5, DAYS))
+        + chance.normal(0, 0.2, (8, DAYS))
     )
 
 
@@ -68,7 +68,7 @@ def test_an_amount_loses_a_share(shown):
     ("change", "devices"),
     [
         pytest.param(0 * DRIFT, (2,), id="nothing"),
-        pytest.param(3 * DRIFT, (0, 1, 2, 3, 4), id="the weather of all"),
+        pytest.param(3 * DRIFT, tuple(range(8)), id="the weather of all"),
         pytest.param(3.0 * (DRIFT > 0), (2,), id="at once, as with an exchange"),
         pytest.param(3 * DRIFT, (1, 2), id="a neighbour goes the same way"),
         pytest.param(np.where(DRIFT > 0, -100.0, 0), (2,), id="a failure"),

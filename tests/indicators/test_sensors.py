@@ -1,5 +1,6 @@
 """Failed sensors: the leaps of a real water station are found, its clean run is quiet, nothing looks ahead."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -58,6 +59,30 @@ def test_zero_is_a_rest_where_it_was_one_before_and_else_a_fault():
     assert "stuck" in find(of(values), {}).row(0, named=True)["evidence"]
     values[300:320] = values[700:720] = 0.0
     assert find(of(values), {}).is_empty()
+
+
+def test_two_odd_rests_and_one_at_the_end_of_the_range_do_not_hide_a_fault():
+    values = waves(3000)
+    values[100:160], values[400:440] = values[100], values[400]
+    values[700:740] = values.max() + 0.1
+    values[2500:2540] = values[2500]
+    assert [one["since"] for one in find(of(values), {}).iter_rows(named=True)] == [
+        START + timedelta(minutes=15 * 2500)
+    ]
+
+
+def test_where_a_value_rests_often_at_the_end_of_its_range_it_is_no_fault():
+    values = np.minimum(waves(3000), 2.9)
+    values[2500:2560] = 2.9
+    assert find(of(values), {}).is_empty()
+
+
+def test_a_pressure_that_leaps_is_a_burst_and_one_that_stands_still_a_fault():
+    values = waves(2000)
+    values[1200:1300] = -40 + waves(100)
+    values[1600:1700] = values[1600]
+    found = find(of(values).rename({"value_level": "value_pressure_kpa"}), {})
+    assert [json.loads(one)["shape"] for one in found["evidence"]] == ["stuck"]
 
 
 def test_a_flood_that_rises_step_by_step_is_no_failure_and_a_glitch_of_three_readings_neither():

@@ -3,7 +3,7 @@ id = "platform.sensor_drift"
 kind = "detector"
 version = 1
 grain = "device"
-reads = ["air_quality", "weather", "road_weather", "indoor_climate", "noise", "river_level", "district_meter", "water_shaft", "traffic_counter", "assignments", "run"]
+reads = ["measured", "assignments", "run"]
 references = ["Each device against the four of its measure that go with it best, learned over half a year. docs/detection.md has what it finds of losses put into real counters"]
 cadence = "night"
 method = "sensor_drift"
@@ -47,37 +47,10 @@ area_id = "east"
 severity = "info"
 going_on = true
 */
-WITH reading AS (
-    SELECT device_id, '' AS channel, observed_at, quality, unnest(['pm25_ugm3', 'pm10_ugm3', 'no2_ugm3', 'o3_ugm3', 'temp_cel', 'rh_pct', 'pressure_hpa']) AS measure,
-        unnest([pm25_ugm3, pm10_ugm3, no2_ugm3, o3_ugm3, temp_cel, rh_pct, pressure_hpa]) AS value
-    FROM air_quality
-    UNION ALL
-    SELECT device_id, '', observed_at, quality, unnest(['air_temp_cel', 'rh_pct', 'pressure_hpa', 'solar_wm2']), unnest([air_temp_cel, rh_pct, pressure_hpa, solar_wm2])
-    FROM weather
-    UNION ALL
-    SELECT device_id, '', observed_at, quality, unnest(['surface_temp_cel', 'air_temp_cel', 'rh_pct']), unnest([surface_temp_cel, air_temp_cel, rh_pct])
-    FROM road_weather
-    UNION ALL
-    SELECT device_id, '', observed_at, quality, unnest(['temp_cel', 'rh_pct', 'pressure_hpa']), unnest([temp_cel, rh_pct, pressure_hpa])
-    FROM indoor_climate
-    UNION ALL
-    SELECT device_id, '', observed_at, quality, 'noise_laeq_db', noise_laeq_db FROM noise
-    UNION ALL
-    SELECT device_id, '', observed_at, quality, unnest(['level_m', 'water_temp_cel']), unnest([level_m, water_temp_cel]) FROM river_level
-    UNION ALL
-    SELECT device_id, '', observed_at, quality, unnest(['water_temp_cel', 'ph', 'conductivity_uscm', 'free_chlorine_mgl']),
-        unnest([water_temp_cel, ph, conductivity_uscm, free_chlorine_mgl])
-    FROM (FROM district_meter SELECT device_id, observed_at, quality, water_temp_cel, ph, conductivity_uscm, free_chlorine_mgl
-        UNION ALL FROM water_shaft SELECT device_id, observed_at, quality, water_temp_cel, ph, conductivity_uscm, free_chlorine_mgl)
-    UNION ALL
-    SELECT device_id, concat_ws(' ', nullif(lane, ''), nullif(direction, ''), nullif(nullif(vehicle_class, ''), 'all')), observed_at, quality,
-        'count', CAST(count AS DOUBLE)
-    FROM traffic_counter
-),
-day AS (  -- of whole days the mean, without the highest and the lowest twentieth
+WITH day AS (  -- of whole days the mean, without the highest and the lowest twentieth
     SELECT device_id, channel, measure, CAST(observed_at AT TIME ZONE r.zone AS DATE) AS local_date, list_sort(list(CAST(value AS DOUBLE))) AS held
-    FROM reading CROSS JOIN run AS r
-    WHERE value IS NOT NULL AND quality NOT IN (4, 9)
+    FROM measured CROSS JOIN run AS r
+    WHERE value IS NOT NULL AND quality NOT IN (4, 9) AND measure NOT IN ('flow_m3h', 'pressure_kpa', 'co2_ppm', 'fill_pct')
     GROUP BY device_id, channel, measure, local_date
     HAVING count(DISTINCT hour(observed_at AT TIME ZONE r.zone)) >= 22
 )

@@ -1,22 +1,22 @@
 /*
 id = "platform.sensor_failure"
 kind = "detector"
-version = 1
+version = 2
 grain = "device"
-reads = ["district_meter", "water_shaft", "weather", "indoor_climate", "assignments", "run"]
+reads = ["measured", "waste_container", "assignments", "run"]
 references = ["Leaps beyond the learned range by more than its width, and rests four times longer than any before. docs/detection.md has what it finds in the runs of a laboratory"]
 cadence = "hour"
 method = "sensor_failure"
 subject = "device"
-memory_days = 45
+memory_days = 100
 
 [title]
 en = "Sensor failed"
 sl = "Okvara tipala"
 
 [meaning]
-en = "A level, temperature, humidity or a quantity of water quality leapt out of everything this device ever showed, by more than the width of that range, and mostly stays there; or it shows one and the same value four times longer than ever before. It takes 1,000 readings to know a device. Flows and pressures are left out: with a burst they leap as well."
-sl = "Gladina, temperatura, vlažnost ali kazalnik kakovosti vode je skočil izven vsega, kar je naprava kdaj pokazala, za več kot širino tega razpona, in tam večinoma ostaja; ali pa štirikrat dlje kot kdaj prej kaže isto vrednost. Za spoznavanje naprave je potrebnih 1000 odčitkov. Pretoki in tlaki niso upoštevani, saj skočijo tudi ob okvari cevi."
+en = "What a device measures (temperature, humidity, level, water quality) leapt out of everything it ever showed, by more than the width of that range, and mostly stays there; or anything that it measures, also pressure, flow, air, noise and fill, stands at one and the same value for 24 readings and four times longer than it used to, where it does not rest by itself (zero, saturated air). It takes 1,000 readings to know a device. What leaps with a burst, a fire or a feast is told by its rests alone."
+sl = "To, kar naprava meri (temperatura, vlažnost, gladina, kakovost vode), je skočilo izven vsega, kar je kdaj pokazala, za več kot širino tega razpona, in tam večinoma ostaja; ali pa katera koli njena količina, tudi tlak, pretok, zrak, hrup in napolnjenost, 24 odčitkov in štirikrat dlje kot prej kaže eno in isto vrednost, pri kateri sicer ne miruje (nič, nasičen zrak). Za spoznavanje naprave je potrebnih 1000 odčitkov. Kar skoči ob okvari cevi, požaru ali prazniku, je javljeno le, če miruje."
 
 [says.what]
 en = "Sensor failed"
@@ -24,7 +24,7 @@ sl = "Okvara tipala"
 
 [says.why]
 en = "{measure_en}: {value:g} for {hours:.1f} h; before that always between {low:g} and {high:g}, and at rest for at most {rest} readings (now {same})."
-sl = "{measure_sl}: {value:g} že {hours:.1f} h; prej vedno med {low:g} in {high:g}, brez spremembe pa največ toliko odčitkov: {rest} (zdaj {same})."
+sl = "{measure_sl}: {value:g} že {hours:.1f} h; prej vedno med {low:g} in {high:g}, najdaljši niz enakih odčitkov pa {rest} (zdaj {same})."
 
 [says.chart]
 en = "last 48 readings of this quantity"
@@ -48,17 +48,16 @@ since = 2026-03-19T09:00:00Z
 severity = "warning"
 going_on = true
 */
-WITH reading AS (  -- also what the plausibility tests refused: that is what is looked for
-    SELECT device_id, observed_at, unnest(['level_m', 'water_temp_cel', 'ph', 'conductivity_uscm']) AS measure,
-        unnest([level_m, water_temp_cel, ph, conductivity_uscm]) AS value
-    FROM (FROM district_meter SELECT device_id, observed_at, level_m, water_temp_cel, ph, conductivity_uscm
-        UNION ALL FROM water_shaft SELECT device_id, observed_at, level_m, water_temp_cel, ph, conductivity_uscm)
-    UNION ALL
-    SELECT device_id, observed_at, unnest(['temp_cel', 'rh_pct']), unnest([temp_cel, rh_pct])
-    FROM (FROM weather SELECT device_id, observed_at, air_temp_cel AS temp_cel, rh_pct UNION ALL FROM indoor_climate SELECT device_id, observed_at, temp_cel, rh_pct)
+WITH known AS (  -- 45 days are enough of who speaks every quarter of an hour
+    SELECT family, device_id, measure, count(value) > 3000 AS often FROM measured GROUP BY family, device_id, measure
 )
-SELECT d.device_id AS asset, d.observed_at AS "at", d.observed_at AT TIME ZONE r.zone AS local,
-    list(d.measure ORDER BY d.measure) AS measures, list(CAST(d.value AS DOUBLE) ORDER BY d.measure) AS "values"
-FROM reading AS d CROSS JOIN run AS r
-WHERE d.value IS NOT NULL
-GROUP BY d.device_id, d.observed_at, r.zone
+SELECT m.device_id AS asset, m.observed_at AS "at", m.observed_at AT TIME ZONE r.zone AS local,
+    list(m.measure ORDER BY m.measure) AS measures, list(CAST(m.value AS DOUBLE) ORDER BY m.measure) AS "values"
+FROM measured AS m CROSS JOIN run AS r
+JOIN known AS k ON k.family = m.family AND k.device_id = m.device_id AND k.measure = m.measure
+WHERE m.value IS NOT NULL AND m.family <> 'traffic_counter' AND (NOT k.often OR m.observed_at > r.as_of - INTERVAL 45 DAY)
+    AND (m.family <> 'waste_container' OR m.device_id IN (  -- who rested half a day at all
+        SELECT device_id FROM waste_container WHERE fill_pct IS NOT NULL
+        GROUP BY device_id, time_bucket(INTERVAL 12 HOUR, observed_at) HAVING min(fill_pct) = max(fill_pct) AND count(*) >= 8
+    ))
+GROUP BY m.device_id, m.observed_at, r.zone

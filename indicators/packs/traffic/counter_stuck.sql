@@ -1,10 +1,10 @@
 /*
 id = "traffic.counter_stuck"
 kind = "detector"
-version = 1
+version = 2
 grain = "counter"
 reads = ["traffic_counter", "assignments", "things", "run"]
-references = ["FHWA TMAS checks consecutive hours of zero; here the run is held against what this lane usually counts at that hour"]
+references = ["A run of equal counts held against what this lane usually counts at that hour; zeros are told by traffic.counter_dropout"]
 cadence = "hour"
 
 [title]
@@ -12,8 +12,8 @@ en = "Traffic counter stuck"
 sl = "Števec prometa je obtičal"
 
 [meaning]
-en = "A lane of a counter showed zero, or one and the same number, for at least two hours, and chance would not do that: at the counts usual for these hours on workdays or free days it would happen less than once in a billion runs. Lanes of one counter make one alarm."
-sl = "Pas števca je vsaj dve uri kazal nič ali eno in isto število, kar ni naključje: pri številih, običajnih za te ure ob delavnikih ali prostih dneh, bi se to zgodilo manj kot enkrat na milijardo. Pasovi enega števca dajo en alarm."
+en = "A lane of a counter showed one and the same number of vehicles for at least two hours, and chance would not do that: at the counts usual for these hours on workdays or free days it would happen less than once in a billion runs. Lanes of one counter make one alarm. Zeros are told as a counter that counts nothing."
+sl = "Pas števca je vsaj dve uri kazal eno in isto število vozil, kar ni naključje: pri številih, običajnih za te ure ob delavnikih ali prostih dneh, bi se to zgodilo manj kot enkrat na milijardo. Pasovi enega števca dajo en alarm. Ničle so javljene kot števec, ki ne šteje."
 
 [says.what]
 en = "Traffic counter stuck"
@@ -28,14 +28,14 @@ en = "vehicles an hour in the worst lane"
 sl = "vozila na uro na najslabšem pasu"
 
 [[example]]
-title = "A lane shows zero from six in the morning; the quiet night before it is no fault"
+title = "A lane shows twelve from six in the morning; the zeros of the night before it are no fault"
 as_of = 2026-03-12T15:00:00Z
 [example.given]
 things = [{ thing_id = "bridge", family = "traffic_counter", area_id = "east", attributes = "{}" }]
 assignments = [{ device_id = "d", thing_id = "bridge", valid_from = "2026-01-01T00:00:00Z" }]
 traffic_counter = """
 SELECT 'd' AS device_id, '1' AS lane, 'in' AS direction, 'all' AS vehicle_class, t AS observed_at, 900 AS interval_s,
-    CASE WHEN t >= TIMESTAMPTZ '2026-03-12 06:00:00Z' OR hour(t) < 5 THEN 0 ELSE 10 + (minute(t) // 15 * 7 + hour(t)) % 5 END AS count
+    CASE WHEN t >= TIMESTAMPTZ '2026-03-12 06:00:00Z' THEN 12 WHEN hour(t) < 5 THEN 0 ELSE 10 + (minute(t) // 15 * 7 + hour(t)) % 5 END AS count
 FROM range(TIMESTAMPTZ '2026-03-01 00:00:00Z', TIMESTAMPTZ '2026-03-12 15:00:00Z', INTERVAL 15 MINUTE) AS r (t)"""
 [[example.expect]]
 thing_id = "bridge"
@@ -68,7 +68,7 @@ same AS (
         min(observed_at) AS since, max(ends_at) AS until, count(*) AS intervals, bool_or(is_last) AS going_on
     FROM numbered
     GROUP BY thing_id, lane, direction, class, number
-    HAVING max(ends_at) - min(observed_at) >= INTERVAL 2 HOUR AND count(*) >= 8
+    HAVING any_value(vehicles) > 0 AND max(ends_at) - min(observed_at) >= INTERVAL 2 HOUR AND count(*) >= 8
 ),
 hour_of AS (  -- the hours that a run covers
     SELECT s.thing_id, s.lane, s.direction, s.class, s.number, n.free_day, n.hour, count(*) AS intervals
@@ -85,10 +85,10 @@ usual AS (  -- the lower quarter of what was counted in such hours before the ru
     GROUP BY ALL
     HAVING count(*) >= 8
 ),
-surprise AS (  -- minus the logarithm of the chance: Poisson zeros, or two equal Poisson counts in a row
-    SELECT thing_id, lane, direction, class, number, sum(u.intervals * u.middle) AS expected,
-        sum(u.intervals * CASE WHEN s.value = 0 THEN u.low ELSE 0.5 * ln(1 + 2 * pi() * u.low) END) AS score
-    FROM usual AS u JOIN same AS s USING (thing_id, lane, direction, class, number)
+surprise AS (  -- minus the logarithm of the chance: two equal Poisson counts in a row
+    SELECT thing_id, lane, direction, class, number, sum(intervals * middle) AS expected,
+        sum(intervals * 0.5 * ln(1 + 2 * pi() * low)) AS score
+    FROM usual
     GROUP BY ALL
 ),
 stuck AS (
