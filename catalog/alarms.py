@@ -59,14 +59,27 @@ Decide = Callable[[Sequence[Alarm]], Sequence[Alarm]]
 Announce = Callable[[Sequence[Alarm], Sequence[Alarm], Collection[Letter]], Sequence[Letter]]
 
 
-def revise(store: Store, decide: Decide, announce: Announce | None = None) -> int:
+@dataclass(frozen=True)
+class Past:
+    """Events of these detectors that were before a moment: nobody asks for them here any more."""
+
+    detectors: Collection[str]
+    before: datetime
+
+
+def revise(store: Store, decide: Decide, announce: Announce | None = None, past: Past | None = None) -> int:
     """Show `decide` every alarm and write those it gives back (new or changed), all in one transaction.
+
+    Events that are `past` are dropped before.
 
     What `announce` makes of (known, changed, letters about the changed ones) goes into the outbox in the same
     transaction: an alarm is never written without what is to be told of it. Gives how many alarms were written.
     """
     with store.begin() as db:
         version = _held(db)
+        if past:
+            over = alarms.c.detector.in_(past.detectors) & (alarms.c.until < micros(past.before))
+            db.execute(delete(alarms).where(over))
         known = _all(db)
         changed = decide(known)
         if changed:

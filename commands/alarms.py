@@ -12,6 +12,7 @@ from catalog.alarms import Alarm, mark
 from commands import muting
 from commands.alarm_watch import watch
 from commands.context import Context, Json, context, show_json, show_rows, who
+from indicators.header import packs
 from indicators.notify import Herald
 from indicators.places import TABLES, Places
 from indicators.telling import tell, what
@@ -42,6 +43,7 @@ def add(app: typer.Typer) -> None:
 def list_alarms(
     ctx: typer.Context,
     state: Annotated[State | None, typer.Option(help="Only this state; default: all but retracted.")] = None,
+    events: Annotated[bool, typer.Option("--events", help="Events, such as emptyings, instead of faults.")] = False,
     lang: Language = None,
     as_json: Json = False,
 ) -> None:
@@ -52,7 +54,12 @@ def list_alarms(
     wanted = (
         {state} if state not in (None, "all") else {"open", "acknowledged", "closed", *(["retracted"] if state else [])}
     )
-    found = [(alarm, places) for alarm, places in _stored(run) if alarm.state in wanted]
+    happened = {pack.id for pack in packs("detector").values() if pack.event}
+    found = [
+        (alarm, places)
+        for alarm, places in _stored(run)
+        if alarm.state in wanted and (alarm.detector in happened) == events
+    ]
     if as_json:
         show_json([_plain(alarm, places) for alarm, places in found])
         return

@@ -7,10 +7,10 @@ from datetime import datetime
 import pyarrow as pa
 from polars.exceptions import PolarsError
 
-from catalog.alarms import Alarm, revise
+from catalog.alarms import Alarm, Past, revise
 from catalog.mutes import windows
 from catalog.store import Store
-from indicators.alarms import Look, settle
+from indicators.alarms import KEPT, Look, settle
 from indicators.detect import FINDINGS, run_detectors
 from indicators.header import Pack
 from indicators.notify import Herald
@@ -51,7 +51,8 @@ def look(home: Home, store: Store, snapshot: Snapshot, as_of: datetime, ids: lis
         news[:] = [alarm for alarm in changed if before.get(alarm.alarm_id) != alarm.state]
         return changed
 
-    revise(store, decide, herald.announce)
+    events = [name for name, pack in packs.items() if pack.event]
+    revise(store, decide, herald.announce, Past(events, as_of - KEPT))
     return Seen(findings.num_rows, changed, news, failed)
 
 

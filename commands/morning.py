@@ -1,6 +1,7 @@
 """`drava morning`: the list of the morning, for the terminal, as files, and as letters to those who want it."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -78,7 +79,8 @@ def gathered(home: Home, at: datetime, lang: Lang, recipient: Recipient | None =
         herald = Herald(settings, {pack.id: pack for pack in detectors(settings)}, at, places)
         known = [_alarm(row) for row in alarms(snapshot, at - timedelta(days=DAYS))]
         meant = [alarm for alarm in known if recipient is None or herald.wants(recipient, alarm)]
-        listed = [alarm for alarm in meant if not _merely_silent(alarm)]
+        happened = [alarm for alarm in meant if herald.event(alarm)]
+        listed = [alarm for alarm in meant if not _merely_silent(alarm) and not herald.event(alarm)]
         figures = _figures(snapshot, home, lang)
         return Morning(
             municipality=settings.title or settings.municipality,
@@ -91,6 +93,13 @@ def gathered(home: Home, at: datetime, lang: Lang, recipient: Recipient | None =
             rows=_stored(snapshot, lang),
             silent=_silent([alarm for alarm in meant if _merely_silent(alarm)], places, lang),
             coverage=[figure for name, kind, figure in figures if name == COVERAGE and kind in _COVERED],
+            events=list(
+                Counter(
+                    what(alarm.detector, alarm.kind, lang)
+                    for alarm in happened
+                    if alarm.since > at - timedelta(days=DAYS)
+                ).items()
+            ),
             round=_round(snapshot, home, at, places, recipient),
         )
 

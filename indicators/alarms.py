@@ -18,6 +18,7 @@ from indicators.places import Places
 
 MEMORY = timedelta(days=28)  # what began before is beyond the detectors' own memory: not found is no proof then
 FRESH = timedelta(days=7)  # a condition that has ended is taken back only so long
+KEPT = timedelta(days=8)  # an event, which is over at once, stands among the alarms; the lake has all of them
 
 Key = tuple[str, str]  # detector, subject
 

@@ -99,6 +99,7 @@ class Pack(Strict):
     subject: Literal["thing", "device", "area"] = "thing"  # what an asset of those series is
     memory_days: Annotated[int, Field(ge=1)] = 100  # how far back a detector looks
     explains: tuple[str, ...] = ()  # detectors whose alarms at the same place and time have this one as their cause
+    event: bool = False  # over as soon as it is seen, and no fault: kept for a week, counted, told to nobody at once
     refractory_min: Annotated[int, Field(ge=0)] = 60  # what begins again so soon after its end has not ended
     says: Says | None = None
     example: tuple[Example, ...] = ()

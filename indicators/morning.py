@@ -36,6 +36,7 @@ LABELS: dict[str, dict[Lang, str]] = {
     "silent": {"sl": "Naprave, ki molčijo", "en": "Silent devices"},
     "nobody": {"sl": "nobena", "en": "none"},
     "more": {"sl": "in še {}", "en": "and {} more"},
+    "events": {"sl": "Dogodki od včeraj", "en": "Events since yesterday"},
     "coverage": {"sl": "Pokritost: odčitki, ki so prispeli", "en": "Coverage: readings that came"},
     "nothing": {"sl": "Nič. Noben detektor ni našel napake.", "en": "Nothing. No detector found a fault."},
     "since": {"sl": "od", "en": "since"},
@@ -146,6 +147,7 @@ class Morning:
     rows: Sequence[tuple[str, int]]
     silent: Sequence[Silent] = ()
     coverage: Sequence[Figure] = ()
+    events: Sequence[tuple[str, int]] = ()  # what happened, and how often
     round: Round = field(default_factory=Round)  # containers of tomorrow
 
     def label(self, name: str) -> str:

@@ -50,6 +50,9 @@ def _parts(morning: Morning) -> Iterator[str]:
         yield f"<p><strong>{escape(morning.label('total'))}: {escape(morning.total)}</strong></p>\n"
     yield f"<h2>{escape(morning.label('silent'))} ({sum(len(one.devices) for one in morning.silent)})</h2>\n"
     yield _table(((s.title, morning.names(s, 40), morning.count(len(s.devices))) for s in morning.silent), right=2)
+    if morning.events:
+        yield f"<h2>{escape(morning.label('events'))}</h2>\n"
+        yield _table(((title, morning.count(times)) for title, times in morning.events), right=1)
     if morning.round.stops:
         yield f"<h2>{escape(heading(morning.round, morning.lang))}</h2>\n"
         yield _table(((stop.place, expected(stop, morning.lang)) for stop in morning.round.stops), right=1)

@@ -22,6 +22,9 @@ def _lines(morning: Morning) -> Iterator[str]:
     yield from _aligned([(s.title, f"{morning.count(len(s.devices))}: {morning.names(s)}") for s in morning.silent])
     if not morning.silent:
         yield f"  {morning.label('nobody')}"
+    if morning.events:
+        yield from ("", morning.label("events"))
+        yield from _aligned([(title, morning.count(times)) for title, times in morning.events])
     if morning.round.stops:
         yield from ("", heading(morning.round, morning.lang))
         yield from _aligned([(stop.place, expected(stop, morning.lang)) for stop in morning.round.stops])

@@ -53,7 +53,7 @@ class Herald:
         pack = self.packs.get(alarm.detector)
         urgent = pack is not None and pack.cadence == "commit"
         now = recipient.at_once == "all" or (recipient.at_once == "urgent" and urgent)
-        return now and self.wants(recipient, alarm)
+        return now and not self.event(alarm) and self.wants(recipient, alarm)
 
     def wants(self, recipient: Recipient, alarm: Alarm) -> bool:
         """Whether a recipient wants to know of an alarm at all: by place, detector and severity."""
@@ -61,6 +61,11 @@ class Herald:
         here = not recipient.areas or bool(areas & set(recipient.areas))
         meant = not recipient.detectors or any(is_detector(alarm.detector, name) for name in recipient.detectors)
         return here and meant and SEVERITIES.index(_severity(alarm)) >= SEVERITIES.index(recipient.severity)
+
+    def event(self, alarm: Alarm) -> bool:
+        """Whether it is no fault, but something that happened."""
+        pack = self.packs.get(alarm.detector)
+        return pack is not None and pack.event
 
     def personal(self, alarm: Alarm) -> bool:
         """Whether an alarm says something about one household. What nobody knows is taken to."""

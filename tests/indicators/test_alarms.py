@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
-from catalog.alarms import revise
+from catalog.alarms import Past, revise
 from catalog.store import Store
-from indicators.alarms import alarm_id, reconcile
+from indicators.alarms import KEPT, alarm_id, reconcile
 from indicators.detect import FINDINGS
 from indicators.header import packs
 from indicators.telling import sparkline, tell, why
@@ -124,6 +124,14 @@ def test_a_second_run_over_the_catalogue_changes_nothing(store):
         return run(known, finding(), finding(thing="house-2"))
 
     assert [revise(store, once), revise(store, once)] == [2, 0]
+
+
+def test_events_stand_there_for_a_week_and_faults_for_good(store):
+    at = NOW - timedelta(days=9)
+    both = [finding(at, at, detector=name, kind="x") for name in (LEAK, "waste.emptied")]
+    revise(store, lambda _: run([], *both))
+    assert revise(store, lambda _: [], past=Past(["waste.emptied"], NOW - KEPT)) == 0
+    assert [alarm.detector for alarm in stored(store)] == [LEAK]
 
 
 def test_a_run_that_fails_leaves_the_alarms_as_they_were(store):

@@ -178,6 +178,13 @@ def test_recipients_choose_by_area_detector_and_severity(asked, told):
     assert bool(chosen.announce([], [alarm()], [])) == told
 
 
+def test_an_event_is_told_to_nobody_at_once():
+    everything = Recipient(name="desk", mail="desk@town.example", at_once="all")
+    over = {"state": "closed", "until": NOW, "severity": "critical"}
+    assert herald(everything).concerns(everything, alarm(detector="waste.bin_overflow", **over))
+    assert not herald(everything).concerns(everything, alarm(detector="waste.emptied", **over))
+
+
 def test_what_is_not_urgent_waits_for_the_morning_unless_somebody_wants_it_at_once():
     calm = alarm(detector="water.district_leak", kind="district_leak", severity="warning")
     every = Recipient(name="all", mail="all@town.example", at_once="all")
