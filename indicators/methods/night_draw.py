@@ -25,12 +25,12 @@ USUAL, KNOWN = 42, 14  # nights before them, and how many must be there
 LATE_NIGHTS = (4, 5)  # Friday's and Saturday's are another kind
 LATE_KNOWN = 4
 CLIP = 5.0  # deviations: one night alone proves nothing
-BAR = 4.7  # of the sum of a pulse's nights, over the root of their number
+BAR = 4.4  # of the sum of a pulse's nights, over the root of their number
 ACTIVE, ACTIVE_NIGHTS = 1.5, 3  # deviations in which a night shows it, and how many must
 BESIDE = 2  # half hours before and after a pulse that it is held against
 LEAST_M3H = 1.0
 LEAST_SHARE = 0.01  # of the mean flow
-FLOOR = 0.75  # of the middle spread of pulses as long
+FLOOR = 0.85  # of the middle spread of pulses as long
 QUIET = 6  # nights without it: it is over
 SERIOUS_M3H = 5.0
 
@@ -138,7 +138,8 @@ def draws(told: Nights) -> list[Draw]:
     values, kind, found = contrasts(told.flow), _late(told), []
     least = max(LEAST_M3H, LEAST_SHARE * told.mean)
     going: list[tuple[Draw, Floats, float]] = []
-    for night in range(KNOWN + RECENT, len(values)):
+    whole = len(values) - (told.ends[-1] is None)  # of a night that is not over nobody knows that it was quiet
+    for night in range(KNOWN + RECENT, whole):
         going = [one for one in going if _goes_on(*one, values, kind, night)]
         usual = _usual(values, kind, night)
         if usual is None:

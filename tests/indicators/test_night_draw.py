@@ -60,3 +60,12 @@ def test_it_looks_at_nothing_behind_a_moment():
     series = district(draw=7.0)
     cuts = [START + timedelta(days=d) for d in (30, 46.2, 48.1, 49.5, 50.3, 52.4, 58, 66, 70)]
     assert is_causal(find, series, {}, cuts) > 2
+
+
+def test_a_night_that_is_not_over_was_not_quiet():
+    drawn, quiet = district(draw=7.0, nights=20), district()
+    day = (pl.col("at") - START).dt.total_seconds() / 86400
+    series = drawn.with_columns(
+        flow_m3h=pl.when(day.is_between(54, 58.9)).then(quiet["flow_m3h"]).otherwise("flow_m3h")
+    )
+    assert is_causal(find, series, {}, [START + timedelta(days=59)]) == 1
