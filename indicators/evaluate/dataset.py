@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from indicators.header import packs
 from schemas.errors import DravaError
@@ -20,6 +20,10 @@ AboveZero = Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Value = str | float | bool
+
+
+def _last(name: object) -> object:
+    return name.rsplit(".", 1)[-1] if isinstance(name, str) else name
 
 
 def _rising(told: tuple[float, float]) -> tuple[float, float]:
@@ -136,7 +140,7 @@ class Seed(Strict):
 class Detector(Strict):
     """A detector to be scored."""
 
-    name: Word  # of the pack, or of indicators/methods/<name>.py
+    name: Annotated[Word, BeforeValidator(_last)]  # of a pack, or of indicators/methods/<name>.py
     kinds: tuple[str, ...] = ()  # labels that it is to find; default: all
     goal: tuple[str, ...] = ()  # "recall >= 0.9": names of the result
     step_h: AboveZero | None = None  # of a detector in SQL alone: how often it is run; default by its cadence
