@@ -78,6 +78,8 @@ def detect(
     show_rows(rows, as_json=as_json)
     if not as_json:
         sys.stdout.write(f"{seen.found} conditions found, {len(seen.changed)} alarms new or changed\n")
+    for what_else in seen.strange:
+        sys.stderr.write(f"drava: {what_else}\n")
     for name, why in seen.failed.items():
         sys.stderr.write(f"drava: {name} could not look: {why}\n")
     if seen.failed:

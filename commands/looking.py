@@ -15,7 +15,7 @@ from indicators.detect import FINDINGS, run_detectors
 from indicators.header import Pack
 from indicators.notify import Herald
 from indicators.places import TABLES, Places
-from indicators.thresholds import detectors
+from indicators.thresholds import detectors, strangers
 from lake.query import clear_errors, needed, open_found
 from lake.snapshot import Snapshot
 from schemas.errors import DravaError
@@ -34,6 +34,7 @@ class Seen:
     changed: Sequence[Alarm]
     news: Sequence[Alarm]
     failed: dict[str, str]
+    strange: Sequence[str] = ()  # places in rules that nobody knows
 
 
 def look(home: Home, store: Store, snapshot: Snapshot, as_of: datetime, ids: list[str]) -> Seen:
@@ -53,7 +54,7 @@ def look(home: Home, store: Store, snapshot: Snapshot, as_of: datetime, ids: lis
 
     events = [name for name, pack in packs.items() if pack.event]
     revise(store, decide, herald.announce, Past(events, as_of - KEPT))
-    return Seen(findings.num_rows, changed, news, failed)
+    return Seen(findings.num_rows, changed, news, failed, strangers(home.settings, places))
 
 
 def _findings(
@@ -66,7 +67,7 @@ def _findings(
 
         def found(wanted: list[str]) -> pa.Table:
             with clear_errors():
-                return run_detectors(connection, as_of=as_of, settings=home.settings, ids=wanted)
+                return run_detectors(connection, as_of=as_of, settings=home.settings, ids=wanted, cache=home.cache)
 
         try:
             return (found(ids) if ids else FINDINGS.empty_table()), places, {}

@@ -1,11 +1,13 @@
 """Thresholds of drava.toml as detectors: each rule becomes a pack whose SELECT is written here."""
 
+import tomllib
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from string import Template
 
 from indicators.header import Pack, Says, packs
+from indicators.places import Places
 from indicators.words import unit
 from schemas.alerts import Both, Threshold
 from schemas.errors import DravaError
@@ -28,7 +30,8 @@ def detectors(settings: Settings, ids: list[str] | None = None) -> list[Pack]:
 
     Raises DravaError for one that is not there.
     """
-    known = {**packs("detector"), **{pack.id: pack for pack in map(rule, settings.threshold)}}
+    rules = {pack.id: pack for pack in map(rule, (*ready(settings.limits), *settings.threshold))}  # the town's own win
+    known = {**packs("detector"), **rules}
     if not ids:
         return list(known.values())
     short = {pack.name: pack for pack in known.values()}
@@ -36,6 +39,33 @@ def detectors(settings: Settings, ids: list[str] | None = None) -> list[Pack]:
     if missing:
         raise DravaError(f"{missing[0]!r} is not a detector of Drava", "drava detectors list names them")
     return [known.get(name) or short[name] for name in ids]
+
+
+def ready(sets: Iterable[str]) -> list[Threshold]:
+    """The rules of the sets of limits that a town has switched on."""
+    return [threshold for name in sets for threshold in _sets()[name]]
+
+
+@cache
+def _sets() -> dict[str, list[Threshold]]:
+    found = tomllib.loads((files("indicators") / "limits.toml").read_text("utf-8"))
+    return {name: [Threshold.model_validate(rule) for rule in rules] for name, rules in found.items()}
+
+
+def strangers(settings: Settings, places: Places) -> list[str]:
+    """What rules name and nobody knows: a misspelt place would never alarm, and nobody would wonder."""
+    areas = set(places.areas) | {place.area_id for place in places.things.values()}
+    return [
+        f"{PREFIX}.{one.name}: there is no {kind} {name!r}"
+        for one in settings.threshold
+        for kind, names, known in (("area", _areas(one), areas), ("thing", one.things, set(places.things)))
+        for name in names
+        if name not in known
+    ]
+
+
+def _areas(threshold: Threshold) -> tuple[str, ...]:
+    return (threshold.area,) if isinstance(threshold.area, str) and threshold.area else tuple(threshold.area)
 
 
 def rule(threshold: Threshold) -> Pack:
@@ -86,7 +116,7 @@ def _meaning(threshold: Threshold, lang: Lang) -> str:
 
 def _places(threshold: Threshold) -> str:
     """Which things are meant: those named, those of an area and of the areas in it, or all."""
-    areas = (threshold.area,) if isinstance(threshold.area, str) else threshold.area
+    areas = _areas(threshold)
     chosen = []
     if threshold.things:
         chosen.append(f"t.thing_id IN ({_quoted(threshold.things)})")

@@ -19,6 +19,11 @@ UNITS = {
     "m3/h": "m³/h",
     "L/h": "l/h",
     "L/s": "l/s",
+    "ug/m3": "µg/m³",
+    "mg/m3": "mg/m³",
+    "m3/s": "m³/s",
+    "uS/cm": "µS/cm",
+    "dB[SPL]": "dB",
     "1": "",
     "EUR": "€",
 }

@@ -38,10 +38,10 @@ class Threshold(Section):
     measure: str
     area: str | tuple[str, ...] = ()
     things: tuple[str, ...] = ()
-    above: float | None = None
-    below: float | None = None
+    above: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    below: Annotated[float, Field(allow_inf_nan=False)] | None = None
     for_minutes: Annotated[float, Field(ge=0, le=43200)] = 0
-    hysteresis: Annotated[float, Field(ge=0)] = 0
+    hysteresis: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
     severity: Severity = "warning"
     urgent: bool = False
     text: Both
@@ -67,6 +67,12 @@ class Threshold(Section):
             raise ValueError("above or below is needed")
         if self.above is not None and self.below is not None and self.below >= self.above:
             raise ValueError("below must be less than above: the band between them is what is right")
+        if (
+            self.above is not None
+            and self.below is not None
+            and self.below + self.hysteresis > self.above - self.hysteresis
+        ):
+            raise ValueError("hysteresis leaves no value between below and above at which it would be over")
         return self
 
 

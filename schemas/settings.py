@@ -175,6 +175,7 @@ class Settings(BaseSettings):
     prices: Prices = Prices()
     calendar: Calendar = Calendar()
     export: list[Export] = []
+    limits: tuple[Literal["drinking_water"], ...] = ()
     threshold: Annotated[list[Threshold], AfterValidator(named_once)] = []
     mail: Mail = Mail()
     notify: Notify = Notify()

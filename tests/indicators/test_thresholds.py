@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from indicators.detect import run_detectors
+from indicators.places import Place, Places
 from indicators.telling import what, why
-from indicators.thresholds import detectors, rule
+from indicators.thresholds import detectors, rule, strangers
 from schemas.alerts import Threshold
 from schemas.errors import DravaError
 from schemas.settings import Settings, load
@@ -129,6 +130,9 @@ def test_readings_of_a_household_make_a_personal_rule():
         ("above = 3.0|", "above or below"),
         ("above = 3.0|above = 3.0\nbelow = 4.0", "below must be less"),
         ("hysteresis = 0.2|hysteresis = -1", "hysteresis"),
+        ("hysteresis = 0.2|hysteresis = 0.2\nbelow = 2.7", "no value between"),
+        ("above = 3.0|above = inf", "above"),
+        ("above = 3.0|below = nan", "below"),
         ('severity = "critical"|severity = "bad"', "severity"),
         ('name = "bridge_level"|name = "Bridge level"', "name"),
         ("above = 3.0|abvoe = 3.0", "abvoe"),
@@ -143,9 +147,41 @@ def test_a_mistake_is_one_line_that_says_what_is_meant(tmp_path, change, said):
     assert "\n" not in str(error.value)
 
 
+def test_a_place_that_nobody_knows_is_said():
+    places = Places(things={"gauge": Place("river_level", "east", None)}, areas={"town": (None, None)})
+    rules = [threshold(area=("town", "east", "esat")), threshold(name="b", things=["gauge", "gauge-2"])]
+    assert strangers(Settings(threshold=rules), places) == [
+        "threshold.bridge_level: there is no area 'esat'",
+        "threshold.b: there is no thing 'gauge-2'",
+    ]
+
+
 def test_two_rules_of_one_name_are_refused(tmp_path):
     with pytest.raises(DravaError, match=r"bridge_level.* is there twice"):
         settings(tmp_path, BRIDGE + BRIDGE)
+
+
+def test_a_set_of_limits_is_switched_on_by_name_and_a_rule_of_the_town_replaces_one(tmp_path):
+    own = BRIDGE.replace("bridge_level", "drinking_water_ph")
+    named = {pack.id: pack for pack in detectors(settings(tmp_path, 'limits = ["drinking_water"]\n' + own))}
+    assert named["threshold.drinking_water_conductivity"].meaning.en.startswith("Conductivity above 2500 µS/cm")
+    assert "river_level" in named["threshold.drinking_water_ph"].reads
+    with pytest.raises(DravaError, match="limits"):
+        settings(tmp_path, 'limits = ["air"]')
+
+
+def test_the_ready_rules_find_what_is_outside_and_not_what_touches_the_limit():
+    connection = empty()
+    put(connection, "things", [{"thing_id": n, "family": "water_shaft", "attributes": "{}"} for n in ("a", "b")])
+    put(connection, "assignments", [{"device_id": n, "thing_id": n, "valid_from": "2026-01-01"} for n in ("a", "b")])
+    times = [NOW - QUARTER * n for n in range(8)]
+    rows = [{"device_id": "a", "observed_at": at, "ph": 6.3, "conductivity_uscm": 2500} for at in times]
+    rows += [{"device_id": "b", "observed_at": at, "ph": 9.5, "conductivity_uscm": 2600} for at in times[:4]]
+    put(connection, "water_shaft", rows)
+    config = Settings(limits=["drinking_water"])
+    ids = ["drinking_water_ph", "drinking_water_conductivity"]
+    out = run_detectors(connection, as_of=NOW, settings=config, ids=ids).to_pylist()
+    assert [(row["kind"], row["thing_id"]) for row in out] == [("drinking_water_ph", "a")]  # b for 45 minutes only
 
 
 def test_every_family_can_have_a_threshold():
