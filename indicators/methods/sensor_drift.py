@@ -20,7 +20,7 @@ from indicators.methods.channels import long
 from indicators.methods.neighbours import LEARN, LOOK, Courses, Floats, Ints, Look, departure
 from schemas.vocabulary import measures
 
-COLUMNS = ()  # value_NAME for each measure, or lists `measures` and `values`, a row a whole day; `channel` of lanes
+COLUMNS = ()  # value_NAME for each measure, or lists `measures` and `values`; `channel` of lanes
 WEEK = 7  # days from look to look
 HISTORY, KNOWN = 240, 12  # days of departures before that tell the usual, and how many of them at least
 USUAL, OTHERS = 0.8, 0.9  # the usual is this quantile, of all devices where too little is known of one
@@ -66,19 +66,18 @@ def _is_amount(measure: str) -> bool:
 
 
 def _grid(part: pl.DataFrame, names: pl.DataFrame, amount: bool) -> tuple[date, Sequence[datetime | None], Floats]:
-    """The first day; when each was over, where anybody was heard; values by day and channel, amounts as logarithms."""
+    """The first day; when each was known to be over; means by day and channel, of amounts their logarithm."""
     first = part["day"].min()
-    number = part.join(names.with_row_index("number"), on=["asset", "channel"], maintain_order="left")[
-        "number"
-    ].to_numpy()
-    day = (part["day"] - first).dt.total_days().to_numpy()
+    means = part.group_by("asset", "channel", "day").agg(pl.col("value").mean())
+    means = means.join(names.with_row_index("number"), on=["asset", "channel"])
+    day = (means["day"] - first).dt.total_days().to_numpy()
     value = np.full((int(day.max()) + 1, names.height), np.nan)
-    shown = part["value"].to_numpy()
-    value[day, number] = np.log(np.where(shown > 0, shown, np.nan)) if amount else shown
-    over: list[datetime | None] = [None] * len(value)
-    for one, at in part.group_by("day").agg(pl.col("at").max()).iter_rows():
-        over[(one - first).days] = at
-    return first, over, value  # type: ignore[return-value]
+    shown = means["value"].to_numpy()
+    value[day, means["number"].to_numpy()] = np.log(np.where(shown > 0, shown, np.nan)) if amount else shown
+    ends = part.group_by(over=pl.col("local").dt.date()).agg(pl.col("at").min()).filter(pl.col("over") > first)
+    days = pl.DataFrame({"over": [first + timedelta(days=one + 1) for one in range(len(value))]})  # type: ignore[operator]
+    over = days.join(ends, on="over", how="left", maintain_order="left")["at"].fill_null(strategy="backward")
+    return first, over.to_list(), value  # type: ignore[return-value]
 
 
 class _Watch:

@@ -22,6 +22,7 @@ def shown():
     chance = np.random.default_rng(3)
     day = np.arange(DAYS)
     weather = 9 * np.sin(day / 58) + np.convolve(chance.normal(0, 2, DAYS + 6), np.ones(7) / 2, "valid")
+    weather = weather + np.repeat([1, 0], (2, 6))[:, None] * chance.normal(0, 1, DAYS)  # two of them stand side by side
     wander = np.cumsum(chance.normal(0, 0.02, (8, DAYS)), axis=1)
     return (
         12
@@ -70,7 +71,7 @@ def test_an_amount_loses_a_share(shown):
         pytest.param(0 * DRIFT, (2,), id="nothing"),
         pytest.param(3 * DRIFT, tuple(range(8)), id="the weather of all"),
         pytest.param(3.0 * (DRIFT > 0), (2,), id="at once, as with an exchange"),
-        pytest.param(3 * DRIFT, (1, 2), id="a neighbour goes the same way"),
+        pytest.param(3 * DRIFT, (0, 1), id="a neighbour that goes with it as no other goes the same way"),
         pytest.param(np.where(DRIFT > 0, -100.0, 0), (2,), id="a failure"),
     ],
 )
@@ -99,3 +100,12 @@ def test_a_day_of_a_file_is_its_mean_where_most_of_it_is_known(tmp_path):
     pl.DataFrame({"when": at, "level": [1.0] * 24 + [2.0] * 24 + [3.0] * 12}).write_parquet(tmp_path / "a.parquet")
     days = make(file=str(tmp_path / "a.parquet"), time="when")
     assert days["level"].to_list() == [1.0, 2.0, None]
+
+
+def test_readings_of_every_hour_are_taken_by_their_days_and_do_not_look_ahead(shown):
+    rows = of(changed(shown, 3 * DRIFT, 2)[:4])
+    hours = pl.DataFrame({"hour": [timedelta(hours=-hour) for hour in (1, 7, 13, 19)]})
+    hourly = rows.join(hours, how="cross").with_columns(pl.col("at") + pl.col("hour"), pl.col("local") + pl.col("hour"))
+    hourly = hourly.drop("hour").sort("asset", "at")
+    assert find(hourly, {})["since"].dt.date().to_list() == find(rows, {})["since"].dt.date().to_list()
+    assert is_causal(find, hourly, {}, [START + timedelta(days=day, hours=5) for day in (455, 470, 500)]) > 0

@@ -1,7 +1,7 @@
 /*
 id = "platform.silent_device"
 kind = "detector"
-version = 1
+version = 2
 grain = "device, or a gateway for all its devices"
 reads = ["heard", "expected", "devices", "assignments", "things", "run"]
 cadence = "hour"
@@ -12,8 +12,8 @@ en = "Device silent"
 sl = "Naprava molči"
 
 [meaning]
-en = "A device in service has not been heard for much longer than its own rhythm: six hours, three declared intervals and two and a half times its longest usual pause, and the time by which its readings usually arrive late. Where most of a gateway's devices fall silent, the gateway is named alone; where most of the town does, one alarm without a place says so."
-sl = "Naprava v obratovanju se ni oglasila veliko dlje od svojega ritma: šest ur, tri napovedane intervale in dvainpolkratnik svoje najdaljše običajne pavze ter čas, za kolikor njeni odčitki običajno zamujajo. Če utihne večina naprav enega prehoda, je imenovan samo prehod; če utihne večina mesta, to pove en alarm brez kraja."
+en = "A device in service has not been heard for much longer than its own rhythm: for 24 of its usual pauses (at least six hours, at most a day), three declared intervals and twice the third longest pause of its last 35 days, and the time by which its readings usually arrive late. Where most of a gateway's devices have fallen silent for six hours, the gateway is named alone; where most of the town has, one alarm without a place says so."
+sl = "Naprava v obratovanju se ni oglasila veliko dlje od svojega ritma: 24 svojih običajnih pavz (vsaj šest ur, največ en dan), tri napovedane intervale in dvakratnik tretje najdaljše pavze zadnjih 35 dni ter čas, za kolikor njeni odčitki običajno zamujajo. Če večina naprav enega prehoda utihne za šest ur, je imenovan samo prehod; če utihne večina mesta, to pove en alarm brez kraja."
 
 [says.what]
 en = "Device silent"
@@ -33,11 +33,11 @@ assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '
 waste_container = """
 SELECT 'd' || i AS device_id, t AS observed_at, t + INTERVAL 1 MINUTE AS received_at, 20.0 AS fill_pct
 FROM range(TIMESTAMPTZ '2026-03-01 12:00:00Z', TIMESTAMPTZ '2026-03-04 12:00:00Z', INTERVAL 1 HOUR) AS r (t), range(3) AS b (i)
-WHERE i > 0 OR t <= TIMESTAMPTZ '2026-03-03 12:00:00Z'"""
+WHERE i > 0 OR t <= TIMESTAMPTZ '2026-03-03 11:00:00Z'"""
 [[example.expect]]
 device_id = "d0"
 thing_id = "b0"
-since = 2026-03-03T12:00:00Z
+since = 2026-03-03T11:00:00Z
 going_on = true
 
 [[example]]
@@ -77,15 +77,16 @@ WITH pause AS (
     WHERE h.observed_at > r.as_of - INTERVAL 35 DAY
 ),
 rhythm AS (
-    SELECT family, device_id, max(observed_at) AS last_heard, quantile_cont(seconds, 0.99) AS longest,
+    SELECT family, device_id, max(observed_at) AS last_heard, quantile_cont(seconds, [0.5, 0.99]) AS usual, max(seconds, 3)[3] AS third,
         quantile_cont(late, 0.95) AS late
     FROM pause GROUP BY family, device_id
 ),
-silent AS (
+silent AS (  -- many together are believed sooner than one
     SELECT a.device_id, a.thing_id, d.gateway, d.family,
-        coalesce(y.last_heard, greatest(a.valid_from, r.as_of - INTERVAL 35 DAY)) AS since, coalesce(y.longest, e.seconds) AS longest,
-        epoch(r.as_of) - epoch(coalesce(y.last_heard, a.valid_from)) > greatest(21600, 3 * e.seconds, 2.5 * coalesce(y.longest, 0))
-            + coalesce(y.late, 86400) AS is_silent
+        coalesce(y.last_heard, greatest(a.valid_from, r.as_of - INTERVAL 35 DAY)) AS since, coalesce(y.usual[2], e.seconds) AS longest,
+        epoch(r.as_of) - epoch(coalesce(y.last_heard, a.valid_from)) - coalesce(y.late, 86400) AS mute_s,
+        mute_s > greatest(21600, 3 * e.seconds, 2.5 * coalesce(y.usual[2], 0)) AS is_mute,
+        mute_s > greatest(21600, 3 * e.seconds, least(86400, 24 * coalesce(y.usual[1], 0)), 2 * coalesce(y.third, 0)) AS is_silent
     FROM assignments AS a
     JOIN devices AS d ON d.device_id = a.device_id
     JOIN expected AS e ON e.family = d.family
@@ -94,9 +95,9 @@ silent AS (
     WHERE a.valid_to IS NULL
 ),
 behind AS (
-    SELECT *, count(*) FILTER (WHERE is_silent) OVER w AS mute, count(*) OVER w AS together,
+    SELECT *, count(*) FILTER (WHERE is_mute) OVER w AS mute, count(*) OVER w AS together,
         gateway IS NOT NULL AND mute >= 3 AND mute >= 0.8 * together AS gateway_off,
-        count(*) FILTER (WHERE is_silent) OVER () AS all_mute, all_mute >= 10 AND all_mute >= 0.8 * count(*) OVER () AS town_off
+        count(*) FILTER (WHERE is_mute) OVER () AS all_mute, all_mute >= 10 AND all_mute >= 0.8 * count(*) OVER () AS town_off
     FROM silent
     WINDOW w AS (PARTITION BY gateway)
 ),
@@ -104,7 +105,7 @@ named AS (
     SELECT CASE WHEN NOT gateway_off AND NOT town_off THEN thing_id END AS thing_id,
         CASE WHEN town_off THEN NULL WHEN gateway_off THEN gateway ELSE device_id END AS device_id,
         max(since) AS since, max(longest) AS longest, count(*) AS devices, list(DISTINCT family ORDER BY family) AS families
-    FROM behind WHERE is_silent
+    FROM behind WHERE is_silent OR is_mute AND (gateway_off OR town_off)
     GROUP BY 1, 2
 )
 SELECT n.thing_id, n.device_id, t.area_id, n.since, CAST(NULL AS TIMESTAMPTZ) AS until,

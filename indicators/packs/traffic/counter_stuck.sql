@@ -1,10 +1,10 @@
 /*
 id = "traffic.counter_stuck"
 kind = "detector"
-version = 2
+version = 3
 grain = "counter"
 reads = ["traffic_counter", "assignments", "things", "run"]
-references = ["A run of equal counts held against what this lane usually counts at that hour; zeros are told by traffic.counter_dropout"]
+references = ["FHWA TMAS checks consecutive hours of zero; here the run is held against what this lane usually counts at that hour"]
 cadence = "hour"
 
 [title]
@@ -12,8 +12,8 @@ en = "Traffic counter stuck"
 sl = "Števec prometa je obtičal"
 
 [meaning]
-en = "A lane of a counter showed one and the same number of vehicles for at least two hours, and chance would not do that: at the counts usual for these hours on workdays or free days it would happen less than once in a billion runs. Lanes of one counter make one alarm. Zeros are told as a counter that counts nothing."
-sl = "Pas števca je vsaj dve uri kazal eno in isto število vozil, kar ni naključje: pri številih, običajnih za te ure ob delavnikih ali prostih dneh, bi se to zgodilo manj kot enkrat na milijardo. Pasovi enega števca dajo en alarm. Ničle so javljene kot števec, ki ne šteje."
+en = "A lane of a counter showed zero, or one and the same number, for at least two hours, and chance would not do that: at the counts usual for these hours on workdays or free days it would happen less than once in a billion runs. Where fewer vehicles came in the twelve hours before zeros, in snow or past a closed road, so many fewer are expected. Lanes of one counter make one alarm."
+sl = "Pas števca je vsaj dve uri kazal nič ali eno in isto število, kar ni naključje: pri številih, običajnih za te ure ob delavnikih ali prostih dneh, bi se to zgodilo manj kot enkrat na milijardo. Če je bilo v dvanajstih urah pred ničlami manj vozil, v snegu ali ob zaprti cesti, se jih pričakuje toliko manj. Pasovi enega števca dajo en alarm."
 
 [says.what]
 en = "Traffic counter stuck"
@@ -28,14 +28,14 @@ en = "vehicles an hour in the worst lane"
 sl = "vozila na uro na najslabšem pasu"
 
 [[example]]
-title = "A lane shows twelve from six in the morning; the zeros of the night before it are no fault"
+title = "A lane shows zero from six in the morning; the quiet night before it is no fault"
 as_of = 2026-03-12T15:00:00Z
 [example.given]
 things = [{ thing_id = "bridge", family = "traffic_counter", area_id = "east", attributes = "{}" }]
 assignments = [{ device_id = "d", thing_id = "bridge", valid_from = "2026-01-01T00:00:00Z" }]
 traffic_counter = """
 SELECT 'd' AS device_id, '1' AS lane, 'in' AS direction, 'all' AS vehicle_class, t AS observed_at, 900 AS interval_s,
-    CASE WHEN t >= TIMESTAMPTZ '2026-03-12 06:00:00Z' THEN 12 WHEN hour(t) < 5 THEN 0 ELSE 10 + (minute(t) // 15 * 7 + hour(t)) % 5 END AS count
+    CASE WHEN t >= TIMESTAMPTZ '2026-03-12 06:00:00Z' OR hour(t) < 5 THEN 0 ELSE 10 + (minute(t) // 15 * 7 + hour(t)) % 5 END AS count
 FROM range(TIMESTAMPTZ '2026-03-01 00:00:00Z', TIMESTAMPTZ '2026-03-12 15:00:00Z', INTERVAL 15 MINUTE) AS r (t)"""
 [[example.expect]]
 thing_id = "bridge"
@@ -68,16 +68,18 @@ same AS (
         min(observed_at) AS since, max(ends_at) AS until, count(*) AS intervals, bool_or(is_last) AS going_on
     FROM numbered
     GROUP BY thing_id, lane, direction, class, number
-    HAVING any_value(vehicles) > 0 AND max(ends_at) - min(observed_at) >= INTERVAL 2 HOUR AND count(*) >= 8
+    HAVING max(ends_at) - min(observed_at) >= INTERVAL 2 HOUR AND count(*) >= 8
 ),
-hour_of AS (  -- the hours that a run covers
-    SELECT s.thing_id, s.lane, s.direction, s.class, s.number, n.free_day, n.hour, count(*) AS intervals
+hour_of AS (  -- the hours that a run covers, and the twelve before it
+    SELECT s.thing_id, s.lane, s.direction, s.class, s.number, n.observed_at >= s.since AS within, n.free_day, n.hour, count(*) AS intervals,
+        sum(n.vehicles) AS vehicles
     FROM same AS s
-    JOIN numbered AS n USING (thing_id, lane, direction, class, number)
+    JOIN numbered AS n ON n.thing_id = s.thing_id AND n.lane = s.lane AND n.direction = s.direction AND n.class = s.class
+        AND n.observed_at >= s.since - INTERVAL 12 HOUR AND n.observed_at < s.until
     GROUP BY ALL
 ),
 usual AS (  -- the lower quarter of what was counted in such hours before the run
-    SELECT h.*, quantile_cont(b.vehicles, 0.25) AS low, median(b.vehicles) AS middle
+    SELECT h.*, s.value, quantile_cont(b.vehicles, 0.25) AS low, median(b.vehicles) AS middle
     FROM hour_of AS h
     JOIN same AS s USING (thing_id, lane, direction, class, number)
     JOIN reading AS b ON b.thing_id = h.thing_id AND b.lane = h.lane AND b.direction = h.direction AND b.class = h.class
@@ -85,9 +87,11 @@ usual AS (  -- the lower quarter of what was counted in such hours before the ru
     GROUP BY ALL
     HAVING count(*) >= 8
 ),
-surprise AS (  -- minus the logarithm of the chance: two equal Poisson counts in a row
-    SELECT thing_id, lane, direction, class, number, sum(intervals * middle) AS expected,
-        sum(intervals * 0.5 * ln(1 + 2 * pi() * low)) AS score
+surprise AS (  -- minus the logarithm of the chance: Poisson zeros, of so many as came before, or two equal Poisson counts in a row
+    SELECT thing_id, lane, direction, class, number, sum(intervals * middle) FILTER (within) AS expected,
+        sum(intervals * middle) FILTER (NOT within) AS due, sum(vehicles) FILTER (NOT within) AS came,
+        CASE WHEN any_value(value) = 0 THEN sum(intervals * low) FILTER (within) * least(1, coalesce(came / nullif(due, 0), 1))
+            ELSE sum(intervals * 0.5 * ln(1 + 2 * pi() * low)) FILTER (within) END AS score
     FROM usual
     GROUP BY ALL
 ),
