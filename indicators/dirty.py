@@ -40,6 +40,12 @@ class Dirt:
         for subject, spans in other.named.items():
             self.named.setdefault(subject, []).extend(spans)
 
+    def until(self, now: "Now") -> "Dirt":
+        """Without the days behind the last one that any run computes: a day gets dirty when it comes."""
+        last = _last(now)
+        named = {subject: _before(spans, last) for subject, spans in self.named.items()}
+        return Dirt(_before(self.every, last), named, self.readings)
+
     def rows(self) -> list[tuple[str, str, str]]:
         """The same as it is noted, but for `readings`: whose days, the first and the last."""
         found = [(ALL, span) for span in merged(self.every)]
@@ -66,7 +72,15 @@ class Now:
 
 def whole(now: Now) -> Dirt:
     """All days there are, and the next."""
-    return Dirt(every=[(now.beginning.toordinal(), now.today.toordinal() + 1)])
+    return Dirt(every=[(now.beginning.toordinal(), _last(now))])
+
+
+def _last(now: Now) -> int:
+    return now.today.toordinal() + 1
+
+
+def _before(spans: Iterable[Span], last: int) -> list[Span]:
+    return [(first, min(end, last)) for first, end in spans if first <= last]
 
 
 def dirt_of(

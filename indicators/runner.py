@@ -108,7 +108,7 @@ def run_dirty(
         dirt = whole(now) if full else _dirt(pack, version, taken, terms, now)
         dirt.join(left[pack.id])
         _follow(sight.connection, pack, dirt, terms)
-        parts = list(stretches(pack, dirt, partial(_rows, pack, seen)))
+        parts = list(stretches(pack, dirt.until(now), partial(_rows, pack, seen)))
         if not parts:
             yield Step(pack.id, version, 0, empty(), {pack.id: []})
         for number, part in enumerate(parts, 1):

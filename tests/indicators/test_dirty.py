@@ -39,6 +39,14 @@ def test_a_mark_reaches_as_far_as_the_pack_sees():
     assert days(far, day("2026-02-10")) == [("2026-02-10", "2026-02-13", None), ("2026-03-28", "2026-04-01", None)]
 
 
+def test_days_that_have_not_come_are_left_to_the_run_that_sees_them_come():
+    dirt = Dirt(every=[(date(2026, 3, 20).toordinal(), date(2026, 5, 9).toordinal())])
+    dirt.add("m1", (date(2026, 4, 1).toordinal(), date(2026, 4, 9).toordinal()))
+    assert [(str(s.first), str(s.last), s.subjects) for s in stretches(pack(), dirt.until(NOW))] == [
+        ("2026-03-20", "2026-03-30", None)
+    ]
+
+
 @pytest.mark.parametrize(
     ("period", "first", "last"),
     [("week", "2026-02-09", "2026-02-15"), ("month", "2026-02-01", "2026-03-31"), ("year", "2026-01-01", "2026-12-31")],
