@@ -21,7 +21,7 @@ help: ## this list
 demo: $(VENV)/.demo ## a simulated city, live until Ctrl-C; make demo ARGS=--once ends by itself
 	@$(BIN)/drava demo $(ARGS)
 
-cities: $(VENV)/.demo ## five simulated cities that no constant was chosen with: what was found of what was hidden; SEEDS=1..3
+cities: $(VENV)/.demo ## several simulated cities: what was found of what was hidden, by kind; SEEDS=1..3
 	@$(BIN)/drava demo --once --seeds $(SEEDS) $(ARGS)
 
 test: $(VENV)/.dev mosquitto ## the whole suite, against a real Mosquitto; a file's tests stay together

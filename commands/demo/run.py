@@ -15,12 +15,12 @@ import typer
 
 from catalog.plans import messages_published
 from commands.context import DONE
-from commands.demo import stage
+from commands.demo import cities, stage
 from commands.demo.broker import available, running
 from commands.demo.feed import Feed, Timed
 from commands.demo.finale import Finale
 from commands.demo.live import Live
-from commands.demo.show import Bars, Show
+from commands.demo.show import Bars, Quiet, Show
 from commands.demo.stage import MUNICIPALITY, REPORTED_DAYS, Ingest, Play
 from devices.simulate import City, city
 from schemas.errors import DravaError
@@ -42,6 +42,9 @@ def demo(
     lang: Annotated[str, typer.Option(help="Language of the report: sl or en.")] = "sl",
     home: Annotated[Path, typer.Option(help="Folder of the demo; an older demo in it is removed.")] = Path("demo-home"),
     seed: Annotated[int, typer.Option(help="Another seed is another city with other faults.")] = SEED,
+    seeds: Annotated[
+        str | None, typer.Option(help="Several cities, with --once: 301..305; what was found in each and in all.")
+    ] = None,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="The embedded broker, even if there is Mosquitto.")
     ] = False,
@@ -51,11 +54,34 @@ def demo(
     show.say("title", style="bold")
     stage.quiet_environment()
     available(embedded=embedded)
+    if seeds is not None and not once:
+        raise DravaError("several cities do not go on", "Say --once, too")
+    chosen = cities.seeds_of(seeds) if seeds is not None else []
     place = stage.cleared(home)
+    if chosen:
+        with _interruptible():
+            found = [_judged(show, one, place, embedded=embedded) for one in chosen]
+        raise typer.Exit(cities.summed(show, found))
     with _interruptible(), running(place / "broker", embedded=embedded) as broker:
         show.say("broker", title=broker.title, url=broker.url)
         play = Play(show, place, home, broker, _drawn(show, seed, once=once), once=once)
         raise typer.Exit(_played(play))
+
+
+def _judged(show: Show, seed: int, home: Path, *, embedded: bool) -> cities.Judged:
+    """Play one of several cities, in a home and with a broker of its own."""
+    folder = cities.folder_of(home, seed)
+    with running(folder / "broker", embedded=embedded) as broker:
+        play = Play(Quiet(show.lang), folder, folder, broker, _drawn(Quiet(show.lang), seed, once=True), once=True)
+        play.prepare()
+        ingest = Ingest(play.home.path)
+        try:
+            _sent(play, ingest, list(play.city.timed()))
+        finally:
+            ingest.stop()
+        one = cities.judged(seed, Finale(play))
+    cities.told(show, one, folder)
+    return one
 
 
 def _drawn(show: Show, seed: int, *, once: bool) -> City:

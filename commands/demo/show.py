@@ -61,6 +61,10 @@ class Show:
         """A whole number."""
         return words.number(value, self.lang, 0)
 
+    def share(self, value: float) -> str:
+        """A share with two digits."""
+        return words.number(value, self.lang, 2)
+
     @contextmanager
     def bars(self, total: int) -> Iterator[Bars]:
         """Show two bars while the block runs."""
@@ -68,3 +72,10 @@ class Show:
         with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as progress:
             names = (self.text("sent"), self.text("committed"))
             yield Bars(progress, *(progress.add_task(name, total=total) for name in names))
+
+
+class Quiet(Show):
+    """Speaks to nobody: of several cities only the verdicts are told."""
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        """Nothing."""

@@ -25,6 +25,29 @@ TEXTS: dict[str, tuple[str, str]] = {  # name: Slovenian, English
     ),
     "missed": ("  spregledano: {kind}, {place}, od {since}", "  missed: {kind}, {place}, since {since}"),
     "other": ("  brez napake: {kind}, {place}, od {since}", "  without a fault: {kind}, {place}, since {since}"),
+    "strange": (
+        "  vrsta, ki je simulator ne skriva: {kind}, {place}, od {since}",
+        "  of a kind that the simulator does not hide: {kind}, {place}, since {since}",
+    ),
+    "seed": (
+        (
+            "Mesto {seed}: napak {faults}, najdenih {found}, spregledanih {missed}, drugih alarmov teh vrst {other}, "
+            "drugih vrst {strange}; {word}."
+        ),
+        (
+            "City {seed}: {faults} faults, {found} found, {missed} missed, {other} other alarms of those kinds, "
+            "{strange} of other kinds; {word}."
+        ),
+    ),
+    "kept": ("  ostane za ogled: {home}", "  kept to be looked into: {home}"),
+    "column_kind": ("vrsta", "kind"),
+    "column_faults": ("napake", "faults"),
+    "column_found": ("najdene", "found"),
+    "column_missed": ("spregledane", "missed"),
+    "column_other": ("drugi alarmi", "other alarms"),
+    "column_precision": ("točnost", "precision"),
+    "column_recall": ("priklic", "recall"),
+    "all_kinds": ("vse", "all"),
     "complete": (
         "Poslanih {sent} različnih odčitkov, shranjenih {stored}: {word}.",
         "{sent} different readings were sent, {stored} are stored: {word}.",

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from commands.demo import stage
+from commands.demo.cities import Judged, rows, seeds_of
 from commands.demo.feed import protocol_of
+from commands.demo.show import Show
 from commands.demo.texts import TEXTS
 from commands.demo.truth import judge
 from devices.simulate import KINDS, Fault, city
@@ -72,6 +74,30 @@ def test_an_alarm_after_the_end_of_its_fault_is_another_one() -> None:
 def test_alarms_of_other_kinds_do_not_count() -> None:
     silent = alarm(LEAK, kind="silent_device")
     assert judge([], [silent], KINDS).perfect
+
+
+@pytest.mark.parametrize(("text", "seeds"), [("301..303", [301, 302, 303]), ("7", [7]), ("3, 1..2,3", [3, 1, 2])])
+def test_seeds_are_written_as_a_range_or_a_list(text: str, seeds: list[int]) -> None:
+    assert seeds_of(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "a", "5..1", "1...3", "-1", "1..99999", "1e3"])
+def test_what_are_no_seeds_is_refused(text: str) -> None:
+    with pytest.raises(DravaError, match="are no seeds"):
+        seeds_of(text)
+
+
+def test_several_cities_are_summed_by_kind_with_precision_and_recall() -> None:
+    wrong = alarm(LEAK, thing_id="connection-099")
+    one = Judged(
+        1, judge(FAULTS, [alarm(LEAK), alarm(HYDRANT), wrong], KINDS), [alarm(LEAK, kind="bypass")], whole=True
+    )
+    two = Judged(2, judge([LEAK], [alarm(LEAK)], KINDS), [], whole=True)
+    told = {row["kind"]: row for row in rows(Show("en"), [one, two])}
+    assert [one.perfect, two.perfect] == [False, True]
+    assert list(told["household_leak"].values())[1:] == [2, 2, 0, 1, "0.67", "1.00"]
+    assert list(told["district_leak"].values())[1:] == [1, 0, 1, 0, "", "0.00"]
+    assert list(told["all"].values())[1:] == [4, 3, 1, 1, "0.75", "0.75"]
 
 
 def test_both_versions_of_mqtt_are_spoken_and_a_device_keeps_to_its_own() -> None:
