@@ -61,9 +61,11 @@ def settle(known: Sequence[Alarm], findings: pa.Table, look: Look) -> list[Alarm
 
 
 def _taken_over(alarm: Alarm, before: Alarm | None, look: Look) -> Alarm:
-    """What is not found any more because its cause is named instead is over, not refuted."""
+    """What is not found any more because its cause is named instead, or because it has ended, is over, not refuted."""
     gone = before is not None and before.state != "retracted" and alarm.state == "retracted"
-    return replace(alarm, state="closed", until=look.as_of) if gone and alarm.cause else alarm
+    pack = look.packs.get(alarm.detector)
+    over = alarm.cause or (pack is not None and pack.only_now)
+    return replace(alarm, state="closed", until=look.as_of) if gone and over else alarm
 
 
 def _muted(alarm: Alarm, before: Mapping[str, Alarm], look: Look) -> Alarm:

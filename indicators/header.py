@@ -111,6 +111,11 @@ class Pack(Strict):
         return self.id.rsplit(".", 1)[-1]
 
     @property
+    def only_now(self) -> bool:
+        """Whether it tells of nothing that is over: what it does not find any more has ended."""
+        return " true AS going_on" in self.sql
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Columns that the SELECT yields, in their order."""
         return VALUE_COLUMNS if self.kind == "indicator" else FINDING_COLUMNS

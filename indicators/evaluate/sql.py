@@ -41,8 +41,7 @@ def run_sql(dataset: Dataset, detector: Detector, pack: Pack, rows: pl.DataFrame
         return told
 
     fine = timedelta(hours=detector.step_h or STEPS_H[pack.cadence])
-    now_only = " true AS going_on" in pack.sql  # what is over by the next look would never show
-    often = 1 if detector.step_h or now_only else max(1, round(COARSE_H / STEPS_H[pack.cadence]))
+    often = 1 if detector.step_h or pack.only_now else max(1, round(COARSE_H / STEPS_H[pack.cadence]))
     seen = _Seen()
     ordered = rows["at"].sort()
     first, end = ordered[0], ordered[-1]
