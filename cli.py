@@ -100,6 +100,8 @@ def run() -> None:
     """Run one command; a DravaError becomes one line and exit code 2."""
     try:
         app()
+    except SystemExit:  # how every command ends: nothing more is imported for it
+        raise
     except DravaError as error:
         sys.stderr.write(f"drava: {error}\n")
         sys.exit(WRONG_USE)
