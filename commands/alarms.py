@@ -3,6 +3,8 @@
 import json
 import sys
 from dataclasses import asdict
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -11,11 +13,11 @@ import typer
 from catalog.alarms import Alarm, mark
 from commands import muting
 from commands.alarm_watch import watch
-from commands.context import Context, Json, context, show_json, show_rows, who
+from commands.context import Context, Json, context, show_json, who
 from indicators.header import packs
 from indicators.notify import Herald
 from indicators.places import TABLES, Places
-from indicators.telling import tell, what
+from indicators.telling import brief, severity, tell
 from indicators.thresholds import detectors
 from lake.commit import Lake
 from lake.query import open_snapshot
@@ -26,6 +28,7 @@ State = Literal["open", "acknowledged", "closed", "retracted", "all"]
 Language = Annotated[Lang | None, typer.Option(help="Language of the texts; default: that of the home.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="As in drava alarms list; its beginning is enough.")]
 _LABELS = 10  # columns of the labels beside the text of an alarm
+_ID = 12  # columns of an id in the list
 
 
 def add(app: typer.Typer) -> None:
@@ -63,27 +66,21 @@ def list_alarms(
     if as_json:
         show_json([_plain(alarm, places) for alarm, places in found])
         return
-    rows = [
-        {
-            "alarm_id": alarm.alarm_id,
-            "state": _state(alarm),
-            "severity": alarm.severity,
-            "what": what(alarm.detector, alarm.kind, to, alarm.evidence),
-            "where": ", ".join(place for place in places if place) or alarm.subject,
-            "since": f"{alarm.since.astimezone(zone):%Y-%m-%d %H:%M}",
-            "L/h": alarm.litres_per_hour,
-            "m3": alarm.volume_m3,
-            "EUR": alarm.eur,
-        }
-        for alarm, places in found
-    ]
-    show_rows(rows, as_json=False)
+    for alarm, places in found:
+        head, *rest = brief(alarm, places, zone, to)
+        _wrapped(f"{alarm.alarm_id:<{_ID}}", head)
+        for line in rest:
+            _wrapped(" " * _ID, line)
+    if not found:
+        sys.stdout.write("(none)\n")
 
 
-def _state(alarm: Alarm) -> str:
-    """The state, and why it was not sent or is in doubt."""
-    notes = {"explained": alarm.cause, "muted": alarm.muted, "unconfirmed": alarm.unconfirmed_at}
-    return ", ".join([alarm.state, *(note for note, said in notes.items() if said)])
+def _wrapped(label: str, text: str) -> None:
+    """One line of a label and its text, at most as wide as the terminal; what follows stands under the text."""
+    width = max(get_terminal_size().columns, len(label) + 20) if sys.stdout.isatty() else 100_000
+    lines = wrap(_printable(text), width - len(label), break_on_hyphens=False) or [""]
+    for n, line in enumerate(lines):
+        sys.stdout.write(f"{label if n == 0 else ' ' * len(label)}{line}\n")
 
 
 def show(
@@ -98,17 +95,18 @@ def show(
     if as_json:
         show_json(_plain(alarm, places))
         return
-    told = tell(alarm, places, ZoneInfo(run.home.settings.timezone), lang or run.home.settings.lang)
-    sys.stdout.write(f"{told.title}  [{alarm.severity}]  {alarm.alarm_id}\n")
+    to = lang or run.home.settings.lang
+    told = tell(alarm, places, ZoneInfo(run.home.settings.timezone), to)
+    sys.stdout.write(f"{told.title}  [{severity(alarm.severity, to)}]  {alarm.alarm_id}\n")
     for label, text in told.lines:
-        sys.stdout.write(f"  {label + ':':<{_LABELS}}{_printable(text)}\n")
+        _wrapped(f"  {label + ':':<{_LABELS}}", text)
     numbers = {name: value for name, value in alarm.evidence.items() if name != "chart"}
     sys.stdout.write(f"\n  {alarm.detector}, snapshot {alarm.snapshot_id}, {alarm.computed_at:%FT%TZ}\n")
     for name, value in numbers.items():
-        sys.stdout.write(f"  {name:<22}{_printable(str(value))}\n")
+        _wrapped(f"  {name:<22}", str(value))
     chart = alarm.evidence.get("chart") or []
     if chart:
-        sys.stdout.write(f"  {'chart':<22}{' '.join('–' if v is None else f'{v:g}' for v in chart)}\n")
+        _wrapped(f"  {'chart':<22}", " ".join("–" if v is None else f"{v:g}" for v in chart))
 
 
 def acknowledge(ctx: typer.Context, alarm_id: Id) -> None:

@@ -64,6 +64,8 @@ def detect(
     if seen.changed:
         alarms.publish(shared)
     to = language(shared, lang)
+    events = {pack.id for pack in known(home.settings) if pack.event and not ids}  # counted, not listed
+    told = [alarm for alarm in seen.changed if alarm.detector not in events]
     rows = [
         {
             "alarm_id": alarm.alarm_id,
@@ -73,11 +75,12 @@ def detect(
             "subject": alarm.subject,
             "since": alarm.since,
         }
-        for alarm in seen.changed
+        for alarm in told
     ]
     show_rows(rows, as_json=as_json)
     if not as_json:
-        sys.stdout.write(f"{seen.found} conditions found, {len(seen.changed)} alarms new or changed\n")
+        sys.stdout.write(f"{seen.found} conditions found, {len(told)} alarms new or changed")
+        sys.stdout.write(f", {len(seen.changed) - len(told)} events\n")
     for what_else in seen.strange:
         sys.stderr.write(f"drava: {what_else}\n")
     for name, why in seen.failed.items():

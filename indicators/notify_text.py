@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from catalog.alarms import Alarm
+from indicators.telling import severity as severity_of
 from indicators.telling import tell, what, why
 from schemas.settings import Lang
 
@@ -17,11 +18,6 @@ _EVENTS: dict[str, dict[Lang, str]] = {
     "again": {"sl": "spet", "en": "again"},
     "over": {"sl": "konec", "en": "over"},
     "retracted": {"sl": "umik", "en": "withdrawn"},
-}
-_SEVERITIES: dict[str, dict[Lang, str]] = {
-    "critical": {"sl": "NUJNO", "en": "CRITICAL"},
-    "warning": {"sl": "opozorilo", "en": "warning"},
-    "info": {"sl": "obvestilo", "en": "notice"},
 }
 _WORDS: dict[str, dict[Lang, str]] = {
     "link": {"sl": "Več", "en": "More"},
@@ -56,7 +52,7 @@ def single(alarm: Alarm, event: str, titles: Titles, reader: Reader, *, personal
     told = tell(alarm, titles, reader.zone, lang)
     lines = [(key, label, text) for key, label, text in told.keyed if not personal or key in _PRIVATE]
     word = _EVENTS[event][lang]
-    severity = _SEVERITIES.get(alarm.severity, _SEVERITIES["warning"])[lang]
+    severity = severity_of(alarm.severity, lang)
     where = ", ".join(dict.fromkeys(part for part in titles if part)) or alarm.subject
     subject = f"[{reader.town}] {severity}: {told.title}{f' – {where}' if where else ''}{f' ({word})' if word else ''}"
     text = [f"{told.title}{f' ({word})' if word else ''}", ""]
@@ -78,7 +74,7 @@ def several(listed: Listed, about: str, reader: Reader) -> dict[str, Any]:
     lines = []
     for alarm, titles in listed:
         where = ", ".join(dict.fromkeys(part for part in titles if part)) or alarm.subject
-        severity = _SEVERITIES.get(alarm.severity, _SEVERITIES["warning"])[lang]
+        severity = severity_of(alarm.severity, lang)
         lines.append(
             f"- {severity}: {what(alarm.detector, alarm.kind, lang, alarm.evidence)} – {where} [{alarm.alarm_id}]"
         )

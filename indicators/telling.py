@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from string import Formatter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,12 +33,18 @@ _LABELS: dict[str, dict[Lang, str]] = {
     "why": {"sl": "Zakaj", "en": "Why"},
     "chart": {"sl": "Potek", "en": "Course"},
 }
+_SEVERITIES: dict[str, dict[Lang, str]] = {
+    "critical": {"sl": "NUJNO", "en": "CRITICAL"},
+    "warning": {"sl": "opozorilo", "en": "warning"},
+    "info": {"sl": "obvestilo", "en": "notice"},
+}
 _UNCONFIRMED: dict[Lang, str] = {
     "sl": "od {} ga detektor ne potrjuje več, ker ne gleda tako daleč nazaj; preverite na kraju in ga zaprite",
     "en": "not confirmed since {}: its detector does not look back so far; check the place and close it",
 }
 
 
+_MOMENT, _HOUR = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}"), re.compile(r"\d{2}:\d{2}")
 _UNKNOWN = "\0"  # until the text is whole: brackets that would hold a dash are left away
 _BESIDE = re.compile(rf"\s*\([^()]*{_UNKNOWN}[^()]*\)")
 
@@ -67,10 +74,20 @@ class _Numbers(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if value is None:
             return _UNKNOWN
-        text = str(super().format_field(value, format_spec))
-        if self.lang == "en" or not isinstance(value, float):
+        if isinstance(value, str):
+            return _clock(value, self.lang)
+        grouped = f"{format_spec[:-1].replace('.', ',.') or ','}f" if format_spec.endswith("f") else format_spec
+        text = str(super().format_field(value, grouped))
+        if self.lang == "en" or not isinstance(value, int | float):
             return text
-        return text.replace(".", ",").replace("%", " %")
+        return text.translate(str.maketrans(",.", ".,")).replace("%", " %")
+
+
+def _clock(text: str, lang: Lang) -> str:
+    """A local time of the evidence (`2026-03-01 06:00`, `06:00`) as people write it; any other text as it is."""
+    if _MOMENT.fullmatch(text):
+        return moment(datetime.fromisoformat(f"{text}Z"), ZoneInfo("UTC"), lang)
+    return text.removeprefix("0").replace(":", ".") if lang == "sl" and _HOUR.fullmatch(text) else text
 
 
 def why(detector: str, fields: Mapping[str, Any], lang: Lang) -> str:
@@ -109,6 +126,29 @@ def tell(alarm: Alarm, places: Sequence[str | None], zone: ZoneInfo, lang: Lang)
     }
     title = what(alarm.detector, alarm.kind, lang, alarm.evidence)
     return Told(title, [(key, _LABELS[key][lang], text) for key, text in said.items() if text])
+
+
+def brief(alarm: Alarm, places: Sequence[str | None], zone: ZoneInfo, lang: Lang) -> list[str]:
+    """An alarm in three lines: how bad, what, and how it stands; where; since when and how much."""
+    fields = {
+        "cause": alarm.cause,
+        "muted": alarm.muted,
+        "doubt": alarm.unconfirmed_at and moment(alarm.unconfirmed_at, zone, lang),
+    }
+    notes = [f"{_LABELS[name][lang].lower()}: {said}" for name, said in fields.items() if said]
+    until = f"{_LABELS['until'][lang].lower()} {moment(alarm.until, zone, lang)}" if alarm.until else ""
+    since = f"{_LABELS['since'][lang].lower()} {moment(alarm.since, zone, lang)}"
+    standing = [severity(alarm.severity, lang), _STATES[alarm.state][lang], *notes]
+    return [
+        f"{what(alarm.detector, alarm.kind, lang, alarm.evidence)} ({', '.join(standing)})",
+        ", ".join(dict.fromkeys(place for place in places if place)) or alarm.subject,
+        ", ".join(part for part in (f"{since} {until}".strip(), how_much(alarm, lang)) if part),
+    ]
+
+
+def severity(name: str, lang: Lang) -> str:
+    """How bad it is, in words; what nobody knows is a warning."""
+    return _SEVERITIES.get(name, _SEVERITIES["warning"])[lang]
 
 
 def how_much(alarm: Alarm, lang: Lang) -> str:

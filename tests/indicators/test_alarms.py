@@ -12,7 +12,7 @@ from catalog.store import Store
 from indicators.alarms import KEPT, alarm_id, reconcile
 from indicators.detect import FINDINGS
 from indicators.header import packs
-from indicators.telling import sparkline, tell, why
+from indicators.telling import brief, sparkline, tell, why
 
 NOW = datetime(2026, 3, 20, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -157,6 +157,17 @@ def test_an_alarm_reads_well_in_both_languages():
     english = dict(tell(alarm, ["Lipova ulica 3", None], ZONE, "en").lines)
     assert english["Why"].startswith("Noticed after 48 h without an hour of rest")
     assert english["Since"] == "18 Mar 2026 at 07:00"
+
+
+def test_an_alarm_in_short_says_how_bad_where_since_when_and_why_nobody_was_told():
+    (alarm,) = run([], finding(until=NOW))
+    alarm = replace(alarm, cause="abc", muted="flushing")
+    zone = ZoneInfo("Europe/Ljubljana")
+    head, where, when = brief(alarm, ("Lipova 3", "Mlinsko"), zone, "sl")
+    assert head == "Puščanje za vodomerom (opozorilo, končan, vzrok: abc, utišan: flushing)"
+    assert where == "Lipova 3, Mlinsko"
+    assert when.startswith("od 18. 3. 2026 ob 7.00 do 20. 3. 2026 ob 7.00")
+    assert "cause: abc, muted: flushing" in brief(alarm, (), zone, "en")[0]
 
 
 @pytest.mark.parametrize("detector", list(packs("detector")))
