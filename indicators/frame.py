@@ -16,6 +16,7 @@ from schemas.vocabulary import families, seconds
 MEMORY_DAYS = 400  # sun times reach back so far from the moment of the run
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 SHARED = ("consumption_hourly", "consumption_daily", "energy_daily", "inflow")  # computed once, and read often
+_HEARD = "device_id, observed_at, received_at, quality_tests"
 LOCAL = {"consumption_daily": "consumption_days", "energy_daily": "energy_days"}  # by a macro (first, last)
 
 
@@ -83,9 +84,10 @@ def frame(
     """Put temporary tables and views before the snapshot's own for as long as the block runs.
 
     `run` has one row (as_of, today, zone, water_eur_m3, energy_eur_kwh, lat, lon); `sun` a row a local day; `expected`
-    the declared interval of each family; `heard` (family, device_id, observed_at, received_at) all readings of all
-    families; `known_days` the local days of which anything was heard, and yesterday. The family tables, and so every
-    view over them, end at as_of and begin `back` before it (default: at the beginning); the assignments end there too.
+    the declared interval of each family; `heard` (family, device_id, observed_at, received_at, quality_tests) all
+    readings of all families; `known_days` the local days of which anything was heard, and yesterday. The family
+    tables, and so every view over them, end at as_of and begin `back` before it (default: at the beginning); the
+    assignments end there too.
     With a `part` they are limited to that. Only what `reads` names, or what is behind it, is there.
     """
     made: list[str] = []
@@ -116,7 +118,7 @@ def _statements(
     if "assignments" in wanted:
         yield _view("assignments", _ASSIGNMENTS.format(source=f'"{own}".main.assignments', moment=moment))
     if "heard" in wanted:
-        union = (f"SELECT '{name}' AS family, device_id, observed_at, received_at FROM {name}" for name in families())
+        union = (f"SELECT '{name}' AS family, {_HEARD} FROM {name}" for name in families())
         yield _view("heard", " UNION ALL ".join(union))
     if "known_days" in reads:
         yield _view("known_days", _KNOWN_DAYS)
