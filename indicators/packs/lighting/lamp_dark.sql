@@ -1,7 +1,7 @@
 /*
 id = "lighting.lamp_dark"
 kind = "detector"
-version = 1
+version = 2
 grain = "luminaire"
 reads = ["streetlight", "assignments", "things", "sun", "run"]
 cadence = "hour"
@@ -11,8 +11,8 @@ en = "Lamp dark at night"
 sl = "Svetilka ponoči ne gori"
 
 [meaning]
-en = "A luminaire was dark in every report of the deep night (30 min after sunset to 30 min before sunrise), three reports or more: power under a tenth of the nominal, or off where it gives no power. A lamp that is dimmed or off for a part of the night burns in the rest and is no fault."
-sl = "Svetilka je bila temna v vseh poročilih globoke noči (od 30 min po sončnem zahodu do 30 min pred vzhodom), vsaj v treh: moč pod desetino nazivne oziroma ugasnjena, če moči ne sporoča. Svetilka, ki je del noči zatemnjena ali ugasnjena, v preostanku gori in ni okvarjena."
+en = "A luminaire was dark in every report of the deep night (30 min after sunset to 30 min before sunrise), three reports or more: power under a tenth of the nominal, or off where it gives no power. A lamp that is dimmed or off for a part of the night burns in the rest and is no fault; reports that say that it is to be off (dim_pct 0) do not count."
+sl = "Svetilka je bila temna v vseh poročilih globoke noči (od 30 min po sončnem zahodu do 30 min pred vzhodom), vsaj v treh: moč pod desetino nazivne oziroma ugasnjena, če moči ne sporoča. Svetilka, ki je del noči zatemnjena ali ugasnjena, v preostanku gori in ni okvarjena; poročila, da naj ne gori (dim_pct 0), ne štejejo."
 
 [says.what]
 en = "Lamp dark at night"
@@ -39,6 +39,19 @@ FROM range(TIMESTAMPTZ '2026-03-01 12:00:00Z', TIMESTAMPTZ '2026-03-04 12:00:00Z
 thing_id = "l0"
 since = 2026-03-03T18:00:00Z
 going_on = true
+
+[[example]]
+title = "Off all night because it is to be; the other is commanded to 80 % and dark"
+as_of = 2026-03-04T12:00:00Z
+[example.given]
+things = """SELECT 'l' || i AS thing_id, 'streetlight' AS family, 'east' AS area_id, '{"nominal_power_w": 40}' AS attributes FROM range(2) AS r (i)"""
+assignments = "SELECT 'd' || i AS device_id, 'l' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
+streetlight = """
+SELECT 'd' || i AS device_id, t AS observed_at, 0.3 AS power_w, 80 * i AS dim_pct
+FROM range(TIMESTAMPTZ '2026-03-03 18:00:00Z', TIMESTAMPTZ '2026-03-04 04:00:00Z', INTERVAL 1 HOUR) AS r (t), range(2) AS l (i)"""
+[[example.expect]]
+thing_id = "l1"
+since = 2026-03-03T18:00:00Z
 */
 WITH night AS (
     SELECT day, sunset + INTERVAL 30 MINUTE AS dusk, lead(sunrise) OVER (ORDER BY day) - INTERVAL 30 MINUTE AS dawn FROM sun
@@ -46,7 +59,7 @@ WITH night AS (
 reading AS (
     SELECT a.thing_id, s.device_id, s.observed_at, s.power_w, n.day,
         coalesce(try_cast(json_extract_string(t.attributes, '$.nominal_power_w') AS DOUBLE),
-            max(s.power_w) OVER (PARTITION BY a.thing_id)) AS nominal, s.lamp_state
+            max(s.power_w) OVER (PARTITION BY a.thing_id)) AS nominal, s.lamp_state, s.dim_pct
     FROM streetlight AS s
     JOIN assignments AS a ON a.device_id = s.device_id AND s.observed_at >= a.valid_from
         AND (a.valid_to IS NULL OR s.observed_at < a.valid_to)
@@ -59,6 +72,7 @@ reading AS (
 ),
 lit AS (
     SELECT *, coalesce(power_w >= 0.1 * greatest(nominal, 5), lamp_state) AS burns FROM reading
+    WHERE burns OR lamp_state OR dim_pct IS DISTINCT FROM 0  -- dark as it is to be says nothing
 ),
 nightly AS (
     SELECT thing_id, day, count(*) >= 3 AND NOT bool_or(burns) AS dark, min(observed_at) AS first_report,

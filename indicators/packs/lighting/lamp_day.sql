@@ -27,16 +27,16 @@ en = "mean power by day, W"
 sl = "povprečna moč podnevi, W"
 
 [[example]]
-title = "Burns since the second morning"
+title = "Burns since the second morning; the other was tried out by an electrician for an hour"
 as_of = 2026-03-03T15:00:00Z
 [example.given]
-things = [{ thing_id = "l", family = "streetlight", area_id = "east", attributes = '{"nominal_power_w": "40"}' }]
-assignments = [{ device_id = "d", thing_id = "l", valid_from = "2026-01-01T00:00:00Z" }]
+things = """SELECT 'l' || i AS thing_id, 'streetlight' AS family, 'east' AS area_id, '{"nominal_power_w": "40"}' AS attributes FROM range(2) AS r (i)"""
+assignments = "SELECT 'd' || i AS device_id, 'l' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(2) AS r (i)"
 streetlight = """
-SELECT 'd' AS device_id, t AS observed_at, CASE WHEN hour(t) BETWEEN 6 AND 16 AND t < TIMESTAMPTZ '2026-03-03 05:00:00Z' THEN 0.4 ELSE 40.0 END AS power_w
-FROM range(TIMESTAMPTZ '2026-03-01 12:00:00Z', TIMESTAMPTZ '2026-03-03 15:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
+SELECT 'd' || i AS device_id, t AS observed_at, CASE WHEN hour(t) BETWEEN 6 AND 16 AND (i = 0 AND t < TIMESTAMPTZ '2026-03-03 05:00:00Z' OR i = 1 AND hour(t) NOT IN (10, 11)) THEN 0.4 ELSE 40.0 END AS power_w
+FROM range(TIMESTAMPTZ '2026-03-01 12:00:00Z', TIMESTAMPTZ '2026-03-03 15:00:00Z', INTERVAL 1 HOUR) AS r (t), range(2) AS l (i)"""
 [[example.expect]]
-thing_id = "l"
+thing_id = "l0"
 since = 2026-03-03T07:00:00Z
 going_on = true
 */
