@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from commands.context import Context, context
 from indicators.causes import is_detector
 from indicators.frame import Cursor
 from indicators.header import packs
-from indicators.morning import MESSAGES, READINGS, Balance, Figure, Finding, Morning, Silent
+from indicators.morning import LABELS, MESSAGES, READINGS, Balance, Figure, Finding, Morning, Silent
 from indicators.morning_page import page
 from indicators.morning_text import text
 from indicators.notify import Herald
@@ -92,7 +93,7 @@ def gathered(home: Home, at: datetime, lang: Lang, recipient: Recipient | None =
             balance=_balance(snapshot),
             rows=_stored(snapshot, lang),
             silent=_silent([alarm for alarm in meant if _merely_silent(alarm)], places, lang),
-            coverage=[figure for name, kind, figure in figures if name == COVERAGE and kind in _COVERED],
+            coverage=_coverage(figures, lang),
             events=list(
                 Counter(
                     what(alarm.detector, alarm.kind, lang)
@@ -102,6 +103,12 @@ def gathered(home: Home, at: datetime, lang: Lang, recipient: Recipient | None =
             ),
             round=_round(snapshot, home, at, places, recipient),
         )
+
+
+def _coverage(figures: Sequence[tuple[str, str, Figure]], lang: Lang) -> list[Figure]:
+    """The share of readings that came, by family; that of all of them last."""
+    by_kind = {kind: [one for name, what_, one in figures if (name, what_) == (COVERAGE, kind)] for kind in _COVERED}
+    return by_kind["family"] + [replace(one, where=LABELS["total"][lang]) for one in by_kind["municipality"]]
 
 
 def _round(snapshot: Cursor, home: Home, at: datetime, places: Places, recipient: Recipient | None) -> Round:

@@ -177,6 +177,18 @@ def test_a_sentence_survives_numbers_that_are_not_known(detector):
         assert "{" not in why(detector, {}, lang)
 
 
+def test_numbers_and_times_of_the_evidence_are_written_as_people_write_them():
+    fields = {"due": "2026-11-05 06:30", "fill_pct": 45, "days_since_emptied": 8}
+    assert "do 5. 11. 2026 ob 6.30, bil je 45 % poln; zadnje praznjenje je bilo 8,0 dneva prej" in why(
+        "waste.not_emptied", fields, "sl"
+    )
+    assert "by 5 Nov 2026 at 06:30 and stood at 45 %" in why("waste.not_emptied", fields, "en")
+    stuck = {"channel": "2", "hours": 15, "value": 36, "intervals": 60, "expected": 15160.0}
+    assert "v tem času: 15.160." in why("traffic.counter_stuck", stuck, "sl")
+    assert "in that time: 15,160." in why("traffic.counter_stuck", stuck, "en")
+    assert "od 1.00 do 3.30" in why("water.night_draw", {"from": "01:00", "to": "03:30"}, "sl")
+
+
 def test_brackets_that_would_hold_only_a_dash_are_left_away():
     fields = {"now_m3h": 4.1, "baseline_m3h": 0.6, "spread_m3h": 0.01}
     assert "lastni potek območja; povprečje je 0,6" in why("water.district_leak", fields, "sl")

@@ -20,7 +20,7 @@ sl = "Poln zabojnik"
 
 [says.why]
 en = "Full for {hours:.0f} h (highest {highest_pct:.0f} %). It filled by {rate_pct_day:.0f} % a day and was last emptied {days_since_emptied:.1f} days before."
-sl = "Poln že {hours:.0f} h (največ {highest_pct:.0f} %). Polnil se je po {rate_pct_day:.0f} % na dan, zadnjič pa je bil izpraznjen {days_since_emptied:.1f} dni prej."
+sl = "Poln že {hours:.0f} h (največ {highest_pct:.0f} %). Polnil se je po {rate_pct_day:.0f} % na dan, zadnjič pa je bil izpraznjen {days_since_emptied:.1f} dneva prej."
 
 [says.chart]
 en = "fill every six hours, %"

@@ -22,7 +22,7 @@ sl = "Zabojnik ni izpraznjen"
 
 [says.why]
 en = "It was to be emptied by {due} and stood at {fill_pct:.0f} %; the last emptying was {days_since_emptied:.1f} days before."
-sl = "Izpraznjen naj bi bil do {due}, bil je {fill_pct:.0f} % poln; zadnje praznjenje je bilo {days_since_emptied:.1f} dni prej."
+sl = "Izpraznjen naj bi bil do {due}, bil je {fill_pct:.0f} % poln; zadnje praznjenje je bilo {days_since_emptied:.1f} dneva prej."
 
 [says.chart]
 en = "fill every six hours, %"
