@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -40,11 +41,18 @@ TOGETHER = 1000  # assets whose series are in memory at once: 500 MB with 130 da
 OVER = timedelta(days=35)  # what ended before is not looked for again
 
 
-def run_detectors(connection: Cursor, *, as_of: datetime, settings: Settings, ids: list[str] | None = None) -> pa.Table:
+def run_detectors(
+    connection: Cursor,
+    *,
+    as_of: datetime,
+    settings: Settings,
+    ids: list[str] | None = None,
+    cache: Path | None = None,
+) -> pa.Table:
     """Look for conditions (with all detectors, or those named) in a snapshot as it was known at `as_of`.
 
     Gives rows of `FINDINGS`, sorted by detector, time and subject. A condition that goes on has no `until`; one that
-    ended more than 35 days before is not looked for again.
+    ended more than 35 days before is not looked for again. What methods compute at length is kept in `cache`.
     """
     wanted = detectors(settings, ids)
     terms = Terms.of(settings, as_of)
@@ -53,7 +61,9 @@ def run_detectors(connection: Cursor, *, as_of: datetime, settings: Settings, id
         alike = [pack for pack in wanted if pack.memory_days == days]
         with frame(connection, terms, [*reads(alike), "things", "areas", "assignments"], back=timedelta(days=days)):
             for pack in alike:
-                found[pack.id] = _conditions(connection, pack, terms) if pack.method else _findings(connection, pack)
+                found[pack.id] = (
+                    _conditions(connection, pack, terms, cache) if pack.method else _findings(connection, pack)
+                )
     return pa.concat_tables([found[pack.id] for pack in wanted]) if found else FINDINGS.empty_table()
 
 
@@ -79,10 +89,10 @@ def _named(pack: Pack, found: pa.Table) -> pa.Table:
     )
 
 
-def _conditions(connection: Cursor, pack: Pack, terms: Terms) -> pa.Table:
+def _conditions(connection: Cursor, pack: Pack, terms: Terms, cache: Path | None) -> pa.Table:
     """What the method of a pack finds in the series that its SELECT yields, with the places of the registry."""
     held = _registered(connection, pack.subject)
-    assets = {key: json.loads(row["attributes"] or "{}") for key, row in held.items()}
+    assets = {key: {**json.loads(row["attributes"] or "{}"), "cache": cache} for key, row in held.items()}
     rows = []
     for found in _found(connection, pack, assets):
         if found["until"] is not None and found["until"] < terms.as_of - OVER:

@@ -257,6 +257,7 @@ class Home:
     exports = property(lambda self: self.path / "exports", doc="Exports and reports.")
     reports = property(lambda self: self.path / "reports", doc="The list of every morning.")
     profiles = property(lambda self: self.path / "profiles", doc="The city's own profiles of device types; optional.")
+    cache = property(lambda self: self.path / "cache", doc="What was computed at length and can be computed again.")
     secrets = property(lambda self: self.path / "secrets", doc="Passwords, for the owner alone.")
 
 

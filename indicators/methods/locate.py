@@ -2,20 +2,20 @@
 
 EPANET solves the model once a junction with a leak there, at six times of a day. From what that does to pressure and
 flow at the sensors the part is taken away that the regression of the district already explains by its flows; what is
-left is held against the change that was measured, both whitened. A file is solved once a process.
+left is held against the change that was measured, both whitened. A file is solved once (solved.py).
 """
 
 import tempfile
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from indicators.methods.relation import DAY, Floats, Ints, Relation, Steps
+from indicators.methods.solved import kept
 
 LEAK = 0.7  # emitter coefficient: 5 m3/h at 50 m
 HOURS = 4  # between the steady states
@@ -83,7 +83,10 @@ def locator(asset: Mapping[str, Any], steps: Steps) -> Locator | None:
     path = asset.get("network")
     if not path or not Path(str(path)).is_file():
         return None
-    runs = runs_of(str(path), tuple(steps.sensors), tuple(steps.flows))
+    settings = (tuple(steps.sensors), tuple(steps.flows), LEAK, HOURS, ACCURACY)
+    runs = kept(
+        Runs, Path(str(path)), settings, asset.get("cache"), lambda: _run(str(path), steps.sensors, steps.flows)
+    )
     if runs is None:
         return None
     known = np.flatnonzero(np.isfinite(runs.pressure[0, 0]))
@@ -94,8 +97,7 @@ def _without(runs: Runs, known: Ints) -> Runs:
     return replace(runs, pressure=runs.pressure[:, :, known])
 
 
-@lru_cache(maxsize=4)
-def runs_of(path: str, sensors: tuple[str, ...], flows: tuple[str, ...]) -> Runs | None:
+def _run(path: str, sensors: Sequence[str], flows: Sequence[str]) -> Runs | None:
     """Run the model; None where it does not know a flow meter. Sensors that it does not know are NaN."""
     import wntr  # noqa: PLC0415 - the extra `network`; only towns with a model need it
     from wntr.epanet.toolkit import ENepanet  # noqa: PLC0415

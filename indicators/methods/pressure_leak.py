@@ -1,7 +1,7 @@
 """Leaks of a district from its flows and pressures: pressures that no longer follow from the flows as they did."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -44,6 +44,7 @@ SLOW_HISTORY = 60 * DAY  # what is low in it is the usual: a leak that grows mus
 SLOW_LOW = 0.2
 APART = 0.15  # share of a growth that leaks known before may leave unexplained: their direction is not exact
 SAME = 0.85  # a growth so alike one known before is that one
+GOES_ON, LIKE = 14 * DAY, 0.65  # and so soon after it one so alike: it has grown on
 FOLLOW = 6 * DAY  # a growing leak shows its direction in so long; then it is looked past
 KEEP = 60 * DAY
 REVERSED = 0.75  # a sudden change so much the reverse of a leak is its repair
@@ -65,6 +66,8 @@ class Leak:
     flow: float
     model: Relation
     until: int | None = None
+    first: "Leak | None" = None  # which this one is again, grown on
+    later: "Leak | None" = None  # itself, as it was found last
 
 
 @dataclass
@@ -153,10 +156,11 @@ class _Watch:
             if size <= SLOW_SCORE * usual or (white**2).sum() < (APART * (whole**2).sum() if known else 0.0):
                 continue
             flow = max(more(self.steps.net, at, DAY), 0.0)
-            self.grown.append(Leak(at, at - SLOW, size / usual, SLOW, mean, flow, model))
-            if max((_like(whole, other) for other in others), default=0.0) > SAME:
+            found = Leak(at, at - SLOW, size / usual, SLOW, mean, flow, model)
+            self.grown.append(found)
+            if known and _goes_on(found, known, [_like(whole, other) for other in others]):
                 return False
-            self.leaks.append(self.grown[-1])
+            self.leaks.append(found)
             return True
         return False
 
@@ -187,6 +191,16 @@ class _Watch:
         return less > leak + CLEARER
 
 
+def _goes_on(found: Leak, known: Sequence[Leak], like: Sequence[float]) -> bool:
+    """Whether it is one known before that has grown on: then that one is told with its size of now."""
+    best = int(np.argmax(like))
+    if like[best] <= (LIKE if found.at - known[best].at < GOES_ON else SAME):
+        return False
+    found.first = known[best].first or known[best]
+    found.first.later = found
+    return True
+
+
 def _like(one: Floats, other: Floats) -> float:
     return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) + 1e-12))
 
@@ -213,11 +227,15 @@ def _rows(name: str, steps: Steps, where: Locator | None) -> Iterator[dict[str, 
         if where is not None:
             told = where.place(leak.change, leak.model, steps, leak.at, leak.window)
             leak.flow = float(told["flow_m3h"])
+            if leak.later is not None:  # its place stays the one that was named
+                now = leak.later
+                now.flow = float(where.place(now.change, now.model, steps, now.at, now.window)["flow_m3h"])
         last = leak.until if leak.until is not None else len(steps.at) - 1
-        flow = max(leak.flow, 0.0)
+        flow = max(leak.flow, leak.later.flow if leak.later is not None else 0.0, 0.0)
         volume = flow * (last - leak.since) * STEP_S / 3600 * (0.5 if leak.window == SLOW else 1.0)
         order = np.argsort(-np.abs(leak.change))[:5]
         evidence: dict[str, Any] = {
+            **told,
             "shape": "growing" if leak.window == SLOW else "jump",
             "score": round(leak.score, 1),
             "flow_m3h": round(flow, 1),
@@ -225,7 +243,6 @@ def _rows(name: str, steps: Steps, where: Locator | None) -> Iterator[dict[str, 
             "change_m": round(float(leak.change[order[0]]), 3),
             "changes_m": {steps.sensors[number]: round(float(leak.change[number]), 3) for number in order},
             "chart": _chart(watch.left[:, order[0]], leak.at),
-            **told,
         }
         yield {
             "asset": name,

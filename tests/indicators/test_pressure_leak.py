@@ -10,7 +10,7 @@ import pytest
 from indicators.evaluate.dataset import chosen
 from indicators.evaluate.series import assets as known
 from indicators.evaluate.series import series
-from indicators.methods.pressure_leak import find
+from indicators.methods.pressure_leak import DAY, Leak, _goes_on, find
 from tests.indicators.causal import is_causal
 from tests.indicators.world import ROOT
 
@@ -49,6 +49,16 @@ def test_a_repair_ends_it_and_is_no_leak():
 def test_a_leak_that_grows_is_known_before_it_is_large():
     leak = find(district(leak=10.0, grows=10, since=17), {}).sort("at").to_dicts()[0]
     assert START + timedelta(days=17) < leak["at"] < START + timedelta(days=24)
+
+
+@pytest.mark.parametrize(
+    ("days", "like", "again"), [(10, 0.7, True), (20, 0.7, False), (20, 0.9, True), (10, 0.6, False)]
+)
+def test_a_growth_soon_after_one_like_it_is_that_leak_grown_on(days, like, again):
+    told, other, found = (Leak(k * DAY, 0, 9.0, 3 * DAY, np.zeros(4), 1.0, None) for k in (0, -5, days))
+    same = Leak(0, 0, 9.0, 3 * DAY, np.zeros(4), 1.0, None, first=told)
+    assert _goes_on(found, [other, same], [0.1, like]) is again
+    assert (told.later, found.first) == ((found, told) if again else (None, None))
 
 
 @pytest.mark.parametrize("use", [1.06, 0.94])
