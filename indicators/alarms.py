@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,8 @@ from indicators.episodes import Finding, calmed
 from indicators.header import Pack
 from indicators.places import Places
 
-MEMORY = timedelta(days=28)  # what began before is beyond the detectors' own memory: not found is no proof then
+MEMORY = timedelta(days=28)  # what began before is beyond the memory of any detector: not found is no proof then
+EDGE = timedelta(days=1)  # the oldest day of what a detector sees tells it what was before, no more
 FRESH = timedelta(days=7)  # a condition that has ended is taken back only so long
 KEPT = timedelta(days=8)  # an event, which is over at once, stands among the alarms; the lake has all of them
 
@@ -39,6 +40,14 @@ class Look:
         pack = self.packs.get(detector)
         return timedelta(minutes=pack.refractory_min if pack else 0)
 
+    def memory(self, detector: str) -> timedelta:
+        """Since when a condition must have begun for a detector that does not find it to refute it.
+
+        One that looks a day back says nothing of the flood of the day before yesterday, nor when that began.
+        """
+        pack = self.packs.get(detector)
+        return min(MEMORY, timedelta(days=pack.memory_days) - EDGE) if pack else MEMORY
+
 
 def settle(known: Sequence[Alarm], findings: pa.Table, look: Look) -> list[Alarm]:
     """Give the alarms to write: new ones, and known ones that this run has changed.
@@ -52,6 +61,7 @@ def settle(known: Sequence[Alarm], findings: pa.Table, look: Look) -> list[Alarm
         detectors=look.ran,
         as_of=look.as_of,
         snapshot_id=look.snapshot_id,
+        memory=look.memory,
     )
     before = {alarm.alarm_id: alarm for alarm in known}
     now = {**before, **{alarm.alarm_id: alarm for alarm in fresh}}
@@ -79,7 +89,13 @@ def _muted(alarm: Alarm, before: Mapping[str, Alarm], look: Look) -> Alarm:
 
 
 def reconcile(
-    known: Sequence[Alarm], findings: Sequence[Finding], *, detectors: Iterable[str], as_of: datetime, snapshot_id: int
+    known: Sequence[Alarm],
+    findings: Sequence[Finding],
+    *,
+    detectors: Iterable[str],
+    as_of: datetime,
+    snapshot_id: int,
+    memory: Callable[[str], timedelta] = lambda _: MEMORY,
 ) -> list[Alarm]:
     """Give the alarms that the findings of these detectors make or change.
 
@@ -96,12 +112,14 @@ def reconcile(
     for finding in findings:
         fresh = _alarm(finding, as_of, snapshot_id)
         before = _taken(waiting.get((fresh.detector, fresh.subject), []), fresh)
-        after = _continued(before, fresh, as_of) if before else fresh
+        after = _continued(before, fresh, as_of, memory(fresh.detector)) if before else fresh
         if before is None or _differs(before, after):
             changed.append(after)
     left = [alarm for alarms in waiting.values() for alarm in alarms]
-    lost = [replace(alarm, state="retracted") for alarm in left if _refuted(alarm, as_of)]
-    lost += [replace(alarm, unconfirmed_at=as_of) for alarm in left if _unconfirmed(alarm, as_of)]
+    lost = [replace(alarm, state="retracted") for alarm in left if _refuted(alarm, as_of, memory(alarm.detector))]
+    lost += [
+        replace(alarm, unconfirmed_at=as_of) for alarm in left if _unconfirmed(alarm, as_of, memory(alarm.detector))
+    ]
     return changed + [replace(alarm, snapshot_id=snapshot_id, computed_at=as_of) for alarm in lost]
 
 
@@ -140,11 +158,11 @@ def _overlap(one: Alarm, other: Alarm) -> bool:
     return (one.until is None or one.until >= other.since) and (other.until is None or other.until >= one.since)
 
 
-def _continued(before: Alarm, fresh: Alarm, as_of: datetime) -> Alarm:
+def _continued(before: Alarm, fresh: Alarm, as_of: datetime, memory: timedelta) -> Alarm:
     if before.computed_at > as_of:
         return before
     state = "acknowledged" if (before.state, fresh.state) == ("acknowledged", "open") else fresh.state
-    since = min(before.since, fresh.since) if before.since < as_of - MEMORY else fresh.since
+    since = min(before.since, fresh.since) if before.since < as_of - memory else fresh.since
     kept = {name: getattr(before, name) for name in ("alarm_id", "found_at", "cause", "muted")}
     return replace(fresh, **kept, since=since, state=state)
 
@@ -153,13 +171,13 @@ def _differs(before: Alarm, after: Alarm) -> bool:
     return replace(after, snapshot_id=before.snapshot_id, computed_at=before.computed_at) != before
 
 
-def _refuted(alarm: Alarm, as_of: datetime) -> bool:
-    if alarm.state == "retracted" or alarm.computed_at > as_of or alarm.since < as_of - MEMORY:
+def _refuted(alarm: Alarm, as_of: datetime, memory: timedelta) -> bool:
+    if alarm.state == "retracted" or alarm.computed_at > as_of or alarm.since < as_of - memory:
         return False
     return alarm.until is None or alarm.until >= as_of - FRESH
 
 
-def _unconfirmed(alarm: Alarm, as_of: datetime) -> bool:
+def _unconfirmed(alarm: Alarm, as_of: datetime, memory: timedelta) -> bool:
     """Whether an open alarm is not found any more, and began before its detector looks back."""
-    old = alarm.since < as_of - MEMORY and alarm.computed_at <= as_of
+    old = alarm.since < as_of - memory and alarm.computed_at <= as_of
     return alarm.holds and old and alarm.unconfirmed_at is None

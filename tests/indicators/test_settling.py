@@ -21,6 +21,7 @@ NOW = datetime(2026, 3, 20, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 PACKS = packs("detector")
 HYDRANT, LEAK, SILENT, LAMP = "water.hydrant_open", "water.district_leak", "platform.silent_device", "lighting.lamp_day"
+FIRE, FLOOD = "waste.bin_fire", "environment.level_high"
 MISSED, FULL = "waste.not_emptied", "waste.bin_overflow"
 PLACES = Places(
     things={
@@ -226,6 +227,19 @@ def test_an_open_alarm_older_than_the_detectors_memory_says_that_nobody_confirms
     assert lines["Opomba"].startswith("od 9. 4. 2026 ob 8.00 ga detektor ne potrjuje več")
     (back,) = run([alarm], old, as_of=later + HOUR)
     assert (back.state, back.unconfirmed_at) == ("open", None)
+
+
+def test_a_detector_that_looks_a_day_back_takes_no_fire_of_the_day_before_back():
+    """Nor does the beginning of a flood go with what its detector sees."""
+    fire = finding(FIRE, NOW - 20 * HOUR, NOW - 18 * HOUR, thing_id="b1")
+    known = run([], fire)
+    assert run(known, as_of=NOW + 6 * HOUR) == []  # over, and beyond its memory
+    (gone,) = run(known, as_of=NOW + HOUR)
+    assert gone.state == "retracted"  # within it: late data do refute it
+    flood = run([], finding(FLOOD, NOW - 20 * HOUR, thing_id="h1"))
+    assert run(flood, finding(FLOOD, NOW, thing_id="h1"), as_of=NOW + 24 * HOUR) == []  # the same, since when it was
+    (silent,) = run(flood, as_of=NOW + 30 * HOUR)
+    assert (silent.state, silent.unconfirmed_at) == ("open", NOW + 30 * HOUR)
 
 
 def test_bounds_of_the_flow_are_those_of_volume_and_money():

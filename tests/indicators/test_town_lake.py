@@ -1,4 +1,4 @@
-"""Waste, lighting, rivers, sewers: the fault of a pack's example comes out of a lake's files, its near miss does not."""
+"""Waste, lighting, rivers, sewers: the fault of a pack's example comes out of a lake's files, near misses do not."""
 
 import pytest
 

@@ -6,7 +6,6 @@ grain = "station"
 reads = ["exceeded", "indicator_values", "things", "local_days", "run"]
 references = ["NO2: hourly mean of 200 ug/m3, not above it in more than 18 hours a year (Directive 2008/50/EC, as the European Environment Agency states it); stricter limits from 2030 (Directive (EU) 2024/2881) unverified and not used"]
 cadence = "night"
-memory_days = 2
 refractory_min = 0
 
 [title]

@@ -6,7 +6,6 @@ grain = "station"
 reads = ["exceeded", "indicator_values", "things", "local_days", "run"]
 references = ["Ozone: highest running 8-hour mean of a day 120 ug/m3, not above it on more than 25 days a year, as a mean of three years (Directive 2008/50/EC, as the European Environment Agency states it); stricter limits from 2030 (Directive (EU) 2024/2881) unverified and not used"]
 cadence = "night"
-memory_days = 2
 refractory_min = 0
 
 [title]
