@@ -6,6 +6,7 @@ grain = "counter"
 reads = ["traffic_counter", "assignments", "things", "run"]
 references = ["FHWA TMAS checks consecutive hours of zero; here the run is held against what this lane usually counts at that hour"]
 cadence = "hour"
+refractory_min = 4320
 
 [title]
 en = "Traffic counter stuck"
@@ -87,7 +88,8 @@ usual AS (  -- the lower quarter of what was counted in such hours before the ru
     GROUP BY ALL
     HAVING count(*) >= 8
 ),
-surprise AS (  -- minus the logarithm of the chance: Poisson zeros, of so many as came before, or two equal Poisson counts in a row
+surprise AS (  -- minus the logarithm of the chance: zeros, of so many as came before, or equal Poisson counts in a row; traffic comes
+    -- in bursts, so zeros are believed later
     SELECT thing_id, lane, direction, class, number, sum(intervals * middle) FILTER (within) AS expected,
         sum(intervals * middle) FILTER (NOT within) AS due, sum(vehicles) FILTER (NOT within) AS came,
         CASE WHEN any_value(value) = 0 THEN sum(intervals * low) FILTER (within) * least(1, coalesce(came / nullif(due, 0), 1))
@@ -100,7 +102,7 @@ stuck AS (
         AS channel
     FROM same AS s JOIN surprise AS p USING (thing_id, lane, direction, class, number)
     CROSS JOIN run AS r
-    WHERE p.score >= 21 AND s.until > r.as_of - INTERVAL 35 DAY
+    WHERE p.score >= CASE WHEN s.value = 0 THEN 60 ELSE 21 END AND s.until > r.as_of - INTERVAL 35 DAY
 ),
 joined AS (  -- lanes of a counter that stand still at the same time are one fault
     SELECT *, count(*) FILTER (WHERE since > before OR before IS NULL) OVER (PARTITION BY thing_id ORDER BY since, until, channel)
