@@ -115,7 +115,7 @@ def acknowledge(ctx: typer.Context, alarm_id: Id) -> None:
 
 
 def close(ctx: typer.Context, alarm_id: Id) -> None:
-    """Say that it is over; who was told of it hears so in an hour, unless a detector sees it again and opens it."""
+    """Say that it is over. What its detector still sees after a day and a half opens again; what is urgent, at once."""
     _mark(context(ctx), alarm_id, "closed")
 
 

@@ -8,6 +8,7 @@ import typer
 
 from catalog.mutes import Mute, mute, unmute, windows
 from commands.context import Context, Json, context, show_rows, who
+from indicators.causes import is_detector
 from indicators.thresholds import detectors
 from lake.query import open_snapshot
 from schemas.errors import DravaError
@@ -57,8 +58,8 @@ def end_window(ctx: typer.Context, number: Annotated[int, typer.Argument(help="A
 
 def _check(run: Context, area: str | None, thing: str | None, detector: str | None) -> None:
     """Refuse what is not there: a window for a misspelt place would mute nothing."""
-    if detector and "*" not in detector:
-        detectors(run.home.settings, [detector])
+    if detector and not any(is_detector(pack.id, detector) for pack in detectors(run.home.settings)):
+        raise DravaError(f"no detector is meant by {detector!r}", "drava detectors list names them")
     known = {
         "area": "SELECT area_id FROM areas UNION SELECT area_id FROM things",
         "thing": "SELECT thing_id FROM things",

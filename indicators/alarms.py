@@ -17,6 +17,7 @@ from indicators.header import Pack
 from indicators.places import Places
 
 MEMORY = timedelta(days=28)  # what began before is beyond the memory of any detector: not found is no proof then
+BELIEVED = timedelta(hours=36)  # a night and what comes late of it
 EDGE = timedelta(days=1)  # the oldest day of what a detector sees tells it what was before, no more
 FRESH = timedelta(days=7)  # a condition that has ended is taken back only so long
 KEPT = timedelta(days=8)  # an event, which is over at once, stands among the alarms; the lake has all of them
@@ -48,6 +49,14 @@ class Look:
         pack = self.packs.get(detector)
         return min(MEMORY, timedelta(days=pack.memory_days) - EDGE) if pack else MEMORY
 
+    def believes(self, detector: str) -> timedelta:
+        """How long what a person has closed stays closed, though the detector sees it yet.
+
+        A lamp that was mended at ten is seen to burn in the evening. What is urgent is not believed to anybody.
+        """
+        pack = self.packs.get(detector)
+        return timedelta(0) if pack is None or pack.cadence == "commit" else BELIEVED
+
 
 def settle(known: Sequence[Alarm], findings: pa.Table, look: Look) -> list[Alarm]:
     """Give the alarms to write: new ones, and known ones that this run has changed.
@@ -62,6 +71,7 @@ def settle(known: Sequence[Alarm], findings: pa.Table, look: Look) -> list[Alarm
         as_of=look.as_of,
         snapshot_id=look.snapshot_id,
         memory=look.memory,
+        believes=look.believes,
     )
     before = {alarm.alarm_id: alarm for alarm in known}
     now = {**before, **{alarm.alarm_id: alarm for alarm in fresh}}
@@ -96,6 +106,7 @@ def reconcile(
     as_of: datetime,
     snapshot_id: int,
     memory: Callable[[str], timedelta] = lambda _: MEMORY,
+    believes: Callable[[str], timedelta] = lambda _: timedelta(0),
 ) -> list[Alarm]:
     """Give the alarms that the findings of these detectors make or change.
 
@@ -112,6 +123,8 @@ def reconcile(
     for finding in findings:
         fresh = _alarm(finding, as_of, snapshot_id)
         before = _taken(waiting.get((fresh.detector, fresh.subject), []), fresh)
+        if before and fresh.holds and _closed_by_hand(before, as_of - believes(fresh.detector)):
+            continue
         after = _continued(before, fresh, as_of, memory(fresh.detector)) if before else fresh
         if before is None or _differs(before, after):
             changed.append(after)
@@ -165,6 +178,12 @@ def _continued(before: Alarm, fresh: Alarm, as_of: datetime, memory: timedelta) 
     since = min(before.since, fresh.since) if before.since < as_of - memory else fresh.since
     kept = {name: getattr(before, name) for name in ("alarm_id", "found_at", "cause", "muted")}
     return replace(fresh, **kept, since=since, state=state)
+
+
+def _closed_by_hand(alarm: Alarm, since: datetime) -> bool:
+    """Whether a person has said after `since` that it is over: what a detector closes ended before it looked."""
+    until = alarm.until
+    return alarm.state == "closed" and until is not None and until > max(alarm.computed_at, since)
 
 
 def _differs(before: Alarm, after: Alarm) -> bool:

@@ -139,7 +139,7 @@ def test_alarms_are_listed_by_state(town):
     assert "Hydrant opened" in town("alarms", "list", "--lang", "en", lang="sl")
 
 
-def test_a_person_acknowledges_and_closes_an_alarm_and_the_detector_has_the_last_word(town):
+def test_a_person_acknowledges_and_closes_an_alarm_and_is_believed_for_a_while(town):
     town("detectors", "run")
     leak = next(
         row["alarm_id"] for row in json.loads(town("alarms", "list", "--json")) if row["kind"] == "household_leak"
@@ -156,7 +156,7 @@ def test_a_person_acknowledges_and_closes_an_alarm_and_the_detector_has_the_last
     with pytest.raises(DravaError, match="is not open"):
         town("alarms", "acknowledge", leak)
     town("detectors", "run")
-    assert state() == "open"
+    assert state() == "closed"  # for a day and a half (tests/indicators/test_settling.py)
 
 
 def test_an_unknown_alarm_is_said_in_one_line(town):

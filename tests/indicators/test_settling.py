@@ -242,6 +242,17 @@ def test_a_detector_that_looks_a_day_back_takes_no_fire_of_the_day_before_back()
     assert (silent.state, silent.unconfirmed_at) == ("open", NOW + 30 * HOUR)
 
 
+@pytest.mark.parametrize(("detector", "hours", "state"), [(LAMP, 20, []), (LAMP, 40, ["open"]), (HYDRANT, 1, ["open"])])
+def test_what_a_person_has_closed_stays_so_until_the_detector_may_have_seen_it(detector, hours, state):
+    found = finding(detector, NOW - 30 * HOUR, thing_id="h1")
+    (alarm,) = run([], found)
+    closed = replace(alarm, state="closed", until=NOW + timedelta(minutes=20))
+    assert [one.state for one in run([closed], found, as_of=NOW + hours * HOUR)] == state
+    ended = finding(detector, NOW - 30 * HOUR, NOW - HOUR, thing_id="h1")
+    (over,) = run([closed], ended, as_of=NOW + HOUR)  # the detector knows better when
+    assert (over.state, over.until) == ("closed", NOW - HOUR)
+
+
 def test_bounds_of_the_flow_are_those_of_volume_and_money():
     evidence = '{"litres_per_hour_low": 80.0, "litres_per_hour_high": 130.0}'
     (alarm,) = run(
