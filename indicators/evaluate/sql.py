@@ -54,13 +54,11 @@ def run_sql(dataset: Dataset, detector: Detector, pack: Pack, rows: pl.DataFrame
 def _look(moments: list[datetime], run: Run, seen: "_Seen") -> None:
     """Look at the last of these moments, and at those before it where something new shows."""
     found = run(moments[-1])
-    new = sum(seen.of(one) is None for one in found)
-    for as_of in moments[:-1] if new else []:
-        before = len(seen.known)
-        seen.take(run(as_of), as_of)
-        new -= len(seen.known) - before
-        if new <= 0:
-            break
+    new = [one for one in found if seen.of(one) is None]
+    for as_of in moments[:-1]:
+        if any(one["since"] <= as_of for one in new):  # none shows before it began
+            seen.take(run(as_of), as_of)
+            new = [one for one in new if seen.of(one) is None]
     seen.take(found, moments[-1])
 
 

@@ -10,6 +10,7 @@ from indicators.evaluate.dataset import read
 from indicators.evaluate.files import moments
 from indicators.evaluate.inputs import NAMED, UNITS, columns_of, complete, kinds, method_of, placed
 from indicators.evaluate.labels import events
+from indicators.evaluate.made.containers_sim import make
 from indicators.evaluate.run import evaluate
 from indicators.evaluate.series import series
 from indicators.header import packs
@@ -216,6 +217,16 @@ def test_a_detector_in_sql_alone_is_run_over_files_and_its_alarms_are_dated_to_t
     assert (told["found"], told["missed"], told["false"], told["delay_median_h"]) == (1, 0, 0, 0.08)
     assert told["warnings"] == []
     assert heard[0].select("asset", "at", "event").rows() == [("b1", datetime(2026, 1, 2, 0, 15, tzinfo=UTC), "fire")]
+
+
+def test_simulated_containers_burn_where_they_say_so_and_are_the_same_every_time():
+    told = {"containers": 2, "first": "2026-06-01", "days": 20, "fires_a_container": 3, "step_min": 10}
+    rows = make(seed=1, **told)
+    assert rows.equals(make(seed=1, **told))
+    assert not rows.equals(make(seed=2, **told))
+    hottest = rows.group_by("container", burns=pl.col("fire") != "").agg(pl.col("temp_cel").max()).sort("burns")
+    assert (hottest.filter("burns")["temp_cel"] > 60).all()
+    assert rows["fill_pct"].is_between(0, 100).all()
 
 
 def test_the_documentation_names_what_each_detector_takes():
