@@ -21,6 +21,7 @@ LONGEST_H = 3.0  # a gap counts for no more
 SWING_L = 15.0  # less in a day is the house's own pipes
 SUM_H = 24.0
 MUCH_L = 100.0
+WEEK_STEPS = 7 * 24  # before it, that say what the house draws
 FORGET_H = 24.0  # quiet for so long: it is over
 
 
@@ -84,7 +85,7 @@ def _episodes(asset: str, litres: Floats, at: Floats, hours: Floats, back: objec
                     "litres_per_hour": round(total / float(hours[steps_back].sum()), 1),
                     "volume_m3": round(total / 1000, 3),
                     "confidence": 0.9,
-                    "evidence": _evidence(litres, steps_back, total),
+                    "evidence": _evidence(litres, hours, steps_back, total),
                 }
             )
     if found and found[-1]["until"] is None and last - at[steps_back[-1]] > FORGET_H * 3600:
@@ -92,6 +93,20 @@ def _episodes(asset: str, litres: Floats, at: Floats, hours: Floats, back: objec
     return found
 
 
-def _evidence(litres: Floats, back: list[int], total: float) -> str:
+def _evidence(litres: Floats, hours: Floats, back: list[int], total: float) -> str:
     chart = [round(float(one), 1) for one in np.nan_to_num(litres[max(0, back[-1] - 35) : back[-1] + 1])]
-    return json.dumps({"litres": round(total, 1), "steps": len(back), "chart": chart})
+    told = {"litres": round(total, 1), "steps": len(back), **_bounds(litres, hours, back, total), "chart": chart}
+    return json.dumps(told)
+
+
+def _bounds(litres: Floats, hours: Floats, back: list[int], total: float) -> dict[str, float]:
+    """No less than the register fell without a last litre; no more than that and what the house drew meanwhile."""
+    before = slice(max(0, back[0] - WEEK_STEPS), back[0])
+    use, time = litres[before], hours[before]
+    sound = (use >= 0) & (use <= MOST_LPH * np.maximum(time, 1))
+    usual = float(use[sound].sum() / time[sound].sum()) if sound.any() else 0.0
+    took = float(hours[back].sum())
+    return {
+        "litres_per_hour_low": round(max(total - 1, 0.0) / took, 1),
+        "litres_per_hour_high": round((total + 1) / took + usual, 1),
+    }

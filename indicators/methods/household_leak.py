@@ -1,9 +1,9 @@
-"""A leak behind a water meter: flow that does not rest when this connection rests, or rests higher than ever.
+"""A leak behind a water meter: flow that comes back to the same floor when this connection would rest.
 
-Two faces of the same thing. A connection that usually rests at night is surprised by hours without rest, each by how
-often the connection rested at that hour of the day before, and by hours that all come down to the same flow. One that
-never rests, or leaks already, is held against its own lowest flow: the lowest step of a day above all such days of the
-four weeks before.
+Two faces of the same thing. A connection that usually rests shows the leak alone at hours at which it would have shown
+nothing: each such hour says as much as this connection used to rest at that hour of the day more often than it used to
+show just this flow. One that never rests, or leaks already, is held against its own lowest flow: the lowest step of a
+day above all such days of the four weeks before.
 """
 
 import json
@@ -19,24 +19,29 @@ __all__ = ["COLUMNS", "find"]
 REST_LPH = 0.5  # less is rest: a register of whole litres shows 1 or 0
 LEAST_H = 0.75  # shorter steps are put together
 CLEAR_STEP_H = 3.0  # longer ones say nothing about an hour of the day
-SURPRISE = 18.0  # of the hours without rest and of the floor together, in natural logarithms
-ALONE = 11.0  # of which the hours without rest alone
-MOST_AN_HOUR = 3.0  # no single hour says more
-LEAST_RUN_H = 6.0
-WATERING_LPH, WATERING_H = 60.0, 13.0  # so much may be a garden or a pool, and has to run for longer
-FLOOR, FLOOR_LPH = 1.08, 1.0  # hours up to so much above the lowest are the floor
-SELDOM, OFTEN = 0.15, 0.3  # the floor counts in full at hours at which it rests so often, and not at those where seldom
-FLOOR_H, FREE_H = 4.0, 3.0  # so many of them, and those that say nothing
-STEADY = 4.0  # each more says so many times the logarithm of the lowest flow in L/h
-HABIT_H = 45 * 24.0  # the habit of rest forgets with this time constant
+FLOOR, FLOOR_LPH = 1.08, 1.0  # steps up to so much above the lowest are the floor
+SPANS = (4, 6, 9, 13, 24)  # the last steps, of which the lowest may be the floor
+FLOWS = np.array([0.5, 1.5, 2.5, 3.5, 4.5, 6, 8, 10.5, 14, 18.5, 25, 33, 44, 59, 80, 110, 150, 210, 300, 450])
+UNSEEN = 10.0  # steps that any flow may have shown
+SELDOM = 0.1  # hours at which it rested less often say nothing
+SAID = 15.0  # by all steps on the floor together, in natural logarithms
+LEAST_STEPS = 4  # of them
+WATERING_LPH, WATERING_H = 50.0, 11.0  # so much may be a garden or a cistern, and has to run for longer
+HABIT_H = 45 * 24.0  # the habits of a connection are forgotten with this time constant
 KNOWN_H = 7 * 24.0
 EMPTY_H = 24.0  # a house that rests for longer is empty: that says nothing about the hours at which it rests
 DAY_STEPS = 24
 RECORD_BLOCKS, BLOCK_H = 28, 24.0
-ABOVE, ABOVE_LPH = 1.5, 5.0  # the lowest flow against its record
+ABOVE, ABOVE_LPH = 1.5, 9.0  # the lowest flow against its record
 GROWN, GROWN_LPH, GROWN_H = 2.0, 5.0, 24.0  # a leak that has grown so much is told again, a day later at the earliest
-CLEAR_H = 7 * 24.0  # another run within so long is the same leak
+GONE = 0.5  # a step with less of it ends a leak
+CLEAR_H = 7 * 24.0  # another within so long is the same leak
 CRITICAL_LPH = 100.0
+
+_SPANS = np.array(SPANS)
+_WITHIN = np.arange(DAY_STEPS) < _SPANS[:, None]  # the newest step first
+_KINDS = len(FLOWS) + 1
+_WIDTH = np.diff(FLOWS, prepend=0.0, append=2 * FLOWS[-1])
 
 
 class _State:
@@ -44,16 +49,17 @@ class _State:
 
     def __init__(self, size: int) -> None:
         self.seen, self.rested = np.zeros((size, 24)), np.zeros((size, 24))
+        self.shown, self.steps = np.zeros((size, _KINDS)), np.zeros(size)  # how often each flow
         self.held_h, self.held_l = np.zeros(size), np.zeros(size)  # of steps too short to say something
-        self.score, self.run_h, self.since = np.zeros(size), np.zeros(size), np.zeros(size)
+        self.since = np.zeros(size)  # when it rested last
         self.lowest = np.full((size, DAY_STEPS), np.nan)  # the last steps
-        self.run = np.full((size, 24), np.nan)  # the last steps of the run
-        self.odd = np.zeros((size, 24))  # how often it rested at the hours of these steps
+        self.run = np.full((size, DAY_STEPS), np.nan)  # those of them since it rested
+        self.begun = np.zeros((size, DAY_STEPS))  # when they began
+        self.odd = np.zeros((size, DAY_STEPS))  # how often it rested at these hours, as a logarithm
         self.record = np.full((size, RECORD_BLOCKS), np.nan)  # highest lowest flow of each day, a ring
         self.block_h = np.zeros(size)
-        self.day = np.zeros(size, np.int64)
         self.watched, self.empty_h = np.zeros(size), np.zeros(size)  # empty_h: of the rest that goes on
-        self.active = np.full(size, -1)
+        self.active, self.going = np.full(size, -1), np.zeros(size, bool)
         self.leaky_at, self.began_at, self.low = np.zeros(size), np.zeros(size), np.zeros(size)  # of the alarm
 
 
@@ -79,47 +85,74 @@ def _step(state: _State, table: Steps, number: int, found: list[dict[str, object
     state.held_h[whole] = state.held_l[whole] = 0.0
     rate = litres / hours
     at, hour = table.at[whole, number], table.hour[whole, number]
+    rest = rate < REST_LPH
     _run(state, whole, rate, hours, at, hour)
+    said, low = _said(state, whole, at)
     high = _record(state, whole, rate, hours)
     _habit(state, whole, rate, hours, hour)
-    run = state.run[whole]
-    low = np.fmin.reduce(run, axis=1)
-    floor = ((run <= FLOOR * low[:, None] + FLOOR_LPH) * state.odd[whole]).sum(axis=1)
-    total = state.score[whole] + STEADY * np.clip(floor - FREE_H, 0, None) * np.log(np.fmax(low, 1.0))
-    least = np.where(low >= WATERING_LPH, WATERING_H, LEAST_RUN_H)
-    leaky = (total >= SURPRISE) & (state.score[whole] >= ALONE) & (state.run_h[whole] >= least) & (
-        floor >= FLOOR_H
-    ) | high
-    leaky &= state.watched[whole] >= KNOWN_H
-    _alarms(state, table, number, whole[leaky], whole[~leaky], found)
+    known = state.watched[whole] >= KNOWN_H
+    fresh = (said >= SAID) & known
+    state.going[whole] &= ~rest & (rate >= GONE * state.low[whole])
+    leaky = fresh | state.going[whole] | high & known
+    _alarms(state, table, number, whole[leaky], whole[~leaky], low[leaky], said[leaky], high[leaky], found)
+    state.going[whole] |= fresh
 
 
 def _run(state: _State, whole: np.ndarray, rate: Floats, hours: Floats, at: Floats, hour: np.ndarray) -> None:
-    """Hours without rest, and how surprising they are."""
+    """The steps since the last rest, and how often this connection rested at their hours."""
     rest = rate < REST_LPH
-    ended = whole[rest & (state.run_h[whole] > 0)]
-    state.score[ended] = state.run_h[ended] = 0.0
-    state.run[ended] = np.nan
-    run = np.concatenate([state.run[whole, 1:], np.where(rest, np.nan, rate)[:, None]], axis=1)
-    state.run[whole] = run
-    on, spent = whole[~rest], hours[~rest]
-    begins = state.run_h[on] == 0
-    state.since[on[begins]] = (at - hours * 3600)[~rest][begins]
-    state.run_h[on] += spent
-    share = (state.rested[on, hour[~rest]] + 0.5) / (state.seen[on, hour[~rest]] + 1)
-    state.odd[whole] = np.concatenate([state.odd[whole, 1:], np.zeros((len(whole), 1))], axis=1)
-    state.odd[on, -1] = np.clip((share - SELDOM) / (OFTEN - SELDOM), 0, 1)
-    state.score[on] += np.where(spent <= CLEAR_STEP_H, np.minimum(-np.log1p(-share) * spent, MOST_AN_HOUR), 0.0)
+    state.run[whole[rest]] = np.nan
+    state.since[whole[rest]] = at[rest]
+    share = (state.rested[whole, hour] + 0.5) / (state.seen[whole, hour] + 1)
+    odd = np.where((hours <= CLEAR_STEP_H) & (share >= SELDOM), np.log(share), -np.inf)
+    for ring, newest in ((state.run, np.where(rest, np.nan, rate)), (state.odd, odd), (state.begun, at - hours * 3600)):
+        ring[whole] = np.concatenate([ring[whole, 1:], newest[:, None]], axis=1)
+
+
+def _said(state: _State, whole: np.ndarray, at: Floats) -> tuple[Floats, Floats]:
+    """What the steps on the floor say, and the floor: of the spans the one that says most."""
+    most, floor = np.zeros(len(whole)), np.zeros(len(whole))
+    runs = np.flatnonzero(np.isfinite(state.run[whole, -LEAST_STEPS:]).all(axis=1))
+    if not len(runs):
+        return most, floor
+    one = whole[runs]
+    run = state.run[one, ::-1]
+    lowest = np.fmin.accumulate(run, axis=1)
+    low = lowest[:, _SPANS - 1]
+    on = (run[:, None] <= (FLOOR * low + FLOOR_LPH)[:, :, None]) & _WITHIN
+    surprise = state.odd[one, None, ::-1] - np.log(_often(state, one, low))[:, :, None]
+    # a flow that may be a garden counts from when it has lasted
+    held = np.isfinite(run)[:, None] & (FLOOR * lowest[:, None] + FLOOR_LPH >= low[:, :, None])
+    began = np.take_along_axis(state.begun[one], -held.sum(axis=2), axis=1)
+    enough = (low < WATERING_LPH) | (at[runs, None] - began >= WATERING_H * 3600)
+    told = (np.fmax(surprise, 0) * on).sum(axis=2) * (enough & (on.sum(axis=2) >= LEAST_STEPS))
+    best = told.argmax(axis=1)[:, None]
+    most[runs] = np.take_along_axis(told, best, axis=1)[:, 0]
+    floor[runs] = np.where(most[runs] > 0, np.take_along_axis(low, best, axis=1)[:, 0], 0.0)
+    return most, floor
+
+
+def _often(state: _State, one: np.ndarray, low: Floats) -> Floats:
+    """How often a step of this connection showed a flow of this floor."""
+    kind = np.clip(np.searchsorted(FLOWS, low * (1 + FLOOR) / 2), 1, _KINDS - 2)
+    near = [np.take_along_axis(state.shown[one], kind + by, axis=1) for by in (-1, 0, 1)]
+    part = np.minimum(((FLOOR - 1) * low + FLOOR_LPH) / _WIDTH[kind], 1.0)
+    often: Floats = (near[0] / 2 + near[1] + near[2] / 2 + 1) / (2 * (state.steps[one, None] + UNSEEN)) * part
+    return often
 
 
 def _habit(state: _State, whole: np.ndarray, rate: Floats, hours: Floats, hour: np.ndarray) -> None:
-    """How often it rests at each hour of the day."""
-    fade = np.exp(-24 / HABIT_H)  # an hour of the day comes once a day
-    state.empty_h[whole] = np.where(rate < REST_LPH, state.empty_h[whole] + hours, 0.0)
+    """How often it rests at each hour of the day, and shows each flow."""
+    rest = rate < REST_LPH
+    state.empty_h[whole] = np.where(rest, state.empty_h[whole] + hours, 0.0)
     counted = (hours <= CLEAR_STEP_H) & (state.empty_h[whole] <= EMPTY_H)
     one, at_hour = whole[counted], hour[counted]
-    state.seen[one, at_hour] = state.seen[one, at_hour] * fade + 1
-    state.rested[one, at_hour] = state.rested[one, at_hour] * fade + (rate[counted] < REST_LPH)
+    daily = np.exp(-24 / HABIT_H)  # an hour of the day comes once a day
+    state.seen[one, at_hour] = state.seen[one, at_hour] * daily + 1
+    state.rested[one, at_hour] = state.rested[one, at_hour] * daily + rest[counted]
+    state.shown[one] *= np.exp(-1 / HABIT_H)
+    state.shown[one, np.searchsorted(FLOWS, rate[counted])] += 1
+    state.steps[one] = state.steps[one] * np.exp(-1 / HABIT_H) + 1
     state.watched[whole] += hours
 
 
@@ -141,28 +174,38 @@ def _record(state: _State, whole: np.ndarray, rate: Floats, hours: Floats) -> np
 
 
 def _alarms(
-    state: _State, table: Steps, number: int, leaky: np.ndarray, quiet: np.ndarray, found: list[dict[str, object]]
+    state: _State,
+    table: Steps,
+    number: int,
+    leaky: np.ndarray,
+    quiet: np.ndarray,
+    floor: Floats,
+    said: Floats,
+    high: np.ndarray,
+    found: list[dict[str, object]],
 ) -> None:
     for one in quiet[state.active[quiet] >= 0]:
         if table.at[one, number] - state.leaky_at[one] >= CLEAR_H * 3600:
             found[state.active[one]]["until"] = moment(state.leaky_at[one])
             state.active[one] = -1
-    low = np.fmin.reduce(state.run[leaky], axis=1)
-    later = table.at[leaky, number] - state.began_at[leaky] >= GROWN_H * 3600
-    grown = (state.active[leaky] >= 0) & later & (low >= GROWN * state.low[leaky] + GROWN_LPH)
+    lasting = np.fmin.reduce(state.lowest[leaky], axis=1)
+    low = np.where(floor > 0, floor, lasting)
+    open_h = (table.at[leaky, number] - state.began_at[leaky]) / 3600
+    grown = (open_h >= GROWN_H) & (lasting >= GROWN * state.low[leaky] + GROWN_LPH) | (open_h >= CLEAR_H) & high
+    grown &= state.active[leaky] >= 0
     for one in leaky[grown]:
         found[state.active[one]]["until"] = moment(table.at[one, number])
-    for one in leaky[(state.active[leaky] < 0) | grown]:
+    new = (state.active[leaky] < 0) | grown
+    for one, lowest, much in zip(leaky[new], low[new], said[new], strict=True):
         state.active[one] = len(found)
-        state.began_at[one], state.low[one] = table.at[one, number], np.nan_to_num(np.nanmin(state.run[one]))
-        found.append(_told(state, table, int(one), number))
+        state.began_at[one], state.low[one] = table.at[one, number], lowest
+        found.append(_told(state, table, int(one), number, float(much)))
     state.leaky_at[leaky] = table.at[leaky, number]
 
 
-def _told(state: _State, table: Steps, one: int, number: int) -> dict[str, object]:
-    at = table.at[one, number]
-    lowest = float(state.low[one])
-    since = state.since[one] if state.run_h[one] > 0 else at
+def _told(state: _State, table: Steps, one: int, number: int, said: float) -> dict[str, object]:
+    at, lowest = table.at[one, number], float(state.low[one])
+    since = _since(state, one)
     return {
         "asset": table.assets[one],
         "since": moment(since),
@@ -170,13 +213,13 @@ def _told(state: _State, table: Steps, one: int, number: int) -> dict[str, objec
         "until": None,
         "severity": "critical" if lowest >= CRITICAL_LPH else "warning",
         "litres_per_hour": round(lowest, 1),
-        "confidence": round(min(0.99, 0.7 + 0.02 * float(state.score[one])), 2),
+        "confidence": round(min(0.99, 0.7 + 0.01 * said), 2),
         "evidence": json.dumps(
             {
-                "hours": round(float(state.run_h[one]), 1),
+                "hours": round((at - since) / 3600, 1),
                 "lowest_lph": round(lowest, 1),
                 "zero_share": round(float(state.rested[one].sum() / state.seen[one].sum()), 3),
-                "score": round(float(state.score[one]), 1),
+                "score": round(said, 1),
                 **_bounds(state, one, lowest),
                 "chart": [round(float(rate), 1) for rate in _rates(table, one, number)],
             }
@@ -184,11 +227,20 @@ def _told(state: _State, table: Steps, one: int, number: int) -> dict[str, objec
     }
 
 
+def _since(state: _State, one: int) -> float:
+    """From when on no step shows less than the floor; the last rest, where that is longer ago than the last steps."""
+    below = np.flatnonzero(~(FLOOR * state.run[one] + FLOOR_LPH >= state.low[one]))
+    if not len(below):
+        return float(state.since[one])
+    return float(state.begun[one, min(below[-1] + 1, DAY_STEPS - 1)])
+
+
 def _bounds(state: _State, one: int, lowest: float) -> dict[str, float]:
     """No less than the lowest hour without the last litre of its register, no more than half of the hours show."""
+    since = state.begun[one] >= _since(state, one)
     return {
         "litres_per_hour_low": round(max(lowest - 1, 0.0), 1),
-        "litres_per_hour_high": round(max(lowest + 1, float(np.nanmedian(state.run[one]))), 1),
+        "litres_per_hour_high": round(max(lowest + 1, float(np.median(state.lowest[one, since]))), 1),
     }
 
 

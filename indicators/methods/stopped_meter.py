@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from indicators.method import Assets
-from indicators.methods.household import COLUMNS, Floats, Steps, moment, so_far, steps
+from indicators.methods.household import COLUMNS, MOST_LPH, Floats, Steps, bounds, moment, so_far, steps
 
 __all__ = ["COLUMNS", "find"]
 
@@ -21,6 +21,9 @@ REST_H = 48.0
 FORGET_H = 45 * 24.0  # what was long ago fades with this time constant
 HISTORY_H = 28 * 24.0
 LEAST_LPD = 10.0  # used before: below it nobody lives there
+WEEKS = 8  # before it stood still, that say how much its use differs
+
+_WEEK_S = 7 * 86400.0
 
 
 def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:  # noqa: ARG001 - the interface of methods
@@ -50,7 +53,7 @@ def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:  # noqa: ARG001 
         since[fresh] = (at - hours * 3600)[fresh]
         still = np.where(moved, 0.0, still + np.where(there, hours, 0.0))
         watched += np.where(there, hours, 0.0)
-        used += np.where(moved & (litres < 3000 * np.maximum(hours, 1)), litres, 0.0)
+        used += np.where(moved & (litres < MOST_LPH * np.maximum(hours, 1)), litres, 0.0)
         before = watched - still
         stands = there & (open_ < 0) & (still >= np.maximum(STILL_H, LONGER * second)) & (before >= HISTORY_H)
         stands &= (empty <= EMPTY_SHARE * (recent - still)) & (used >= LEAST_LPD / 24 * before)
@@ -77,10 +80,23 @@ def _told(table: Steps, asset: int, number: int, since: Floats, longest: Floats,
                 "days": round(days, 1),
                 "longest_before_d": round(longest[asset] / 24, 1),
                 "usual_lpd": round(lph * 24, 0),
+                **bounds(lph, _spread(table, asset, since[asset])),
                 "chart": daily,
             }
         ),
     }
+
+
+def _spread(table: Steps, asset: int, since: float) -> float:
+    """Standard deviation of the litres an hour of whole weeks before it stood still."""
+    litres, at = table.litres[asset], table.at[asset]
+    sound = (at <= since) & (litres >= 0) & (litres <= MOST_LPH * np.maximum(table.hours[asset], 1))
+    week = np.floor((since - at[sound]) / _WEEK_S).astype(int)
+    weeks = np.bincount(week, litres[sound])[:WEEKS]
+    hours = np.bincount(week, table.hours[asset][sound])[:WEEKS]
+    seen = hours >= _WEEK_S / 3600 / 2
+    lph = weeks[seen] / hours[seen]
+    return float(lph.std(ddof=1)) if len(lph) > 1 else 0.0
 
 
 def _chart(table: Steps, asset: int, number: int) -> list[float]:

@@ -119,13 +119,32 @@ def test_a_leak_is_found_within_a_night_and_ends_a_week_after_it():
     found = household_leak.find(house(60 * 24, lambda n: usual(n) + (15 if began <= n < ended else 0)), {})
     assert found.height == 1
     row = found.row(0, named=True)
-    assert row["since"] == START + timedelta(hours=30 * 24 + 7)  # the day's use ran into it
+    assert timedelta(hours=-8) <= row["since"] - (START + timedelta(hours=began)) <= timedelta(0)  # use ran into it
     assert timedelta(0) < row["at"] - (START + timedelta(hours=began)) < timedelta(hours=18)
     assert row["until"] - (START + timedelta(hours=ended)) < timedelta(hours=24)
     assert 12 <= row["litres_per_hour"] <= 15
     assert row["volume_m3"] == pytest.approx(
         row["litres_per_hour"] * (row["until"] - row["since"]) / timedelta(hours=1000), 1e-3
     )
+
+
+@pytest.mark.parametrize("lph", [15, 45])
+def test_a_leak_that_begins_late_in_the_evening_is_found_before_the_morning(lph):
+    began = 30 * 24 + 22
+    found = household_leak.find(house(33 * 24, lambda n: usual(n) + (lph if n >= began else 0)), {})
+    assert found["litres_per_hour"].to_list() == [lph]
+    assert found["since"].to_list() == [START + timedelta(hours=began)]
+    assert found["at"][0] - found["since"][0] <= timedelta(hours=7)
+
+
+def test_a_drip_line_from_dusk_to_dawn_is_no_leak_and_one_that_nobody_turns_off_is():
+    def drips(n, nights, hours):
+        return usual(n) + (150 if any(21 <= n - 24 * night < 21 + hours for night in nights) else 0)
+
+    assert household_leak.find(house(40 * 24, lambda n: drips(n, (25, 30, 35), 9)), {}).is_empty()
+    left_on = household_leak.find(house(40 * 24, lambda n: drips(n, (30,), 30)), {})
+    assert left_on.height == 1
+    assert left_on["at"][0] - (START + timedelta(hours=30 * 24 + 21)) <= timedelta(hours=12)
 
 
 def test_what_a_leak_has_cost_grows_while_it_goes_on():
@@ -217,6 +236,15 @@ def test_a_worn_meter_shows_less_of_small_and_large_draws_and_a_garden_at_rest_o
     assert (worn.height, garden.height) == (1, 0)
     told = json.loads(worn.row(0, named=True)["evidence"])
     assert told["litres_per_hour_low"] < worn["litres_per_hour"][0] < told["litres_per_hour_high"]
+
+
+def test_what_a_stopped_meter_and_a_backflow_amount_to_has_bounds():
+    stopped = stopped_meter.find(house(80 * 24, lambda n: draws(n) * (1 + n // 168 % 2) * (n < 1500)), {})
+    back = backflow.find(house(40 * 24, lambda n: -80 if n == 800 else draws(n)), {})
+    for found in (stopped, back):
+        row = found.row(0, named=True)
+        told = json.loads(row["evidence"])
+        assert 0 < told["litres_per_hour_low"] < row["litres_per_hour"] < told["litres_per_hour_high"]
 
 
 def test_a_busy_day_after_a_holiday_is_no_leak():

@@ -1,10 +1,10 @@
 /*
 id = "water.household_leak"
 kind = "detector"
-version = 2
+version = 3
 grain = "connection"
 reads = ["meter_steps", "things", "run"]
-references = ["Continuous flow: no hour without use for a day, the rule of most AMI vendors; held here against the connection's own hours of rest"]
+references = ["Continuous flow: no hour without use for a day, the rule of most AMI vendors; held here against the connection's own hours of rest and flows"]
 cadence = "hour"
 personal = true
 method = "household_leak"
@@ -15,16 +15,16 @@ en = "Leak behind a water meter"
 sl = "Puščanje za vodomerom"
 
 [meaning]
-en = "Water runs through a connection without rest at hours at which it usually rests, and the lowest hours come back to the same flow. How much that says is measured by how often this connection rested at each hour of the day before; one that often runs through a day without a leak has to do so for longer. A connection that never rests is held against its lowest flow of the last four weeks. Another such run within a week is the same leak. The leak is the lowest hour."
-sl = "Skozi priključek teče voda brez premora ob urah, ob katerih navadno počiva, najnižje ure pa se vračajo k istemu pretoku. Koliko to pove, se meri po tem, kako pogosto je ta priključek prej počival ob posamezni uri dneva; tisti, ki tudi brez puščanja pogosto teče ves dan, mora teči dlje. Priključek, ki nikoli ne počiva, se primerja s svojim najnižjim pretokom zadnjih štirih tednov. Novo tako obdobje v enem tednu je isto puščanje. Puščanje je najnižja ura."
+en = "At hours at which this connection would rest, its flow comes back to the same lowest value. Each such hour says as much as the connection used to rest at that hour of the day more often than it used to show just this flow; four or more of them have to say enough together. Flows of 50 L/h or more may be a garden or a cistern, and have to run for eleven hours. A connection that never rests is held against its lowest flow of the last four weeks. Another such run within a week is the same leak. The leak is the lowest hour."
+sl = "Ob urah, ob katerih bi ta priključek počival, se pretok vrača k isti najnižji vrednosti. Vsaka taka ura pove toliko, kolikor pogosteje je priključek prej ob tej uri dneva počival, kot kazal prav ta pretok; vsaj štiri morajo skupaj povedati dovolj. Pretoki od 50 l/h so lahko vrt ali vodnjak in morajo teči enajst ur. Priključek, ki nikoli ne počiva, se primerja s svojim najnižjim pretokom zadnjih štirih tednov. Novo tako obdobje v enem tednu je isto puščanje. Puščanje je najnižja ura."
 
 [says.what]
 en = "Leak behind a water meter"
 sl = "Puščanje za vodomerom"
 
 [says.why]
-en = "Noticed after {hours:.0f} h without an hour of rest, never under {lowest_lph:.0f} L/h. Before, {zero_share:.0%} of all hours were without use."
-sl = "Opaženo po {hours:.0f} h brez ene same ure premora, nikoli pod {lowest_lph:.0f} l/h. Prej je bilo brez porabe {zero_share:.0%} vseh ur."
+en = "Noticed after {hours:.0f} h, of which none was under {lowest_lph:.0f} L/h. Before, {zero_share:.0%} of all hours were without use."
+sl = "Opaženo po {hours:.0f} h, v katerih pretok nikoli ni bil pod {lowest_lph:.0f} l/h. Prej je bilo brez porabe {zero_share:.0%} vseh ur."
 
 [says.chart]
 en = "litres an hour in the last three days"
