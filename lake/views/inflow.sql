@@ -119,6 +119,24 @@ SELECT s.area_id, s.starts_at, sum(s.sign * s.flow_m3h) AS flow_m3h, avg(s.press
 FROM inflow_slots AS s JOIN expected AS e ON e.area_id = s.area_id AND e.starts_at = s.starts_at
 GROUP BY s.area_id, s.starts_at;
 
+-- By the hour, where all meters of the area spoke; null while a hydrant in it was open, which is an alarm of its own.
+CREATE OR REPLACE VIEW inflow_hours AS
+WITH opened AS (
+    SELECT DISTINCT t.area_id, date_trunc('hour', h.observed_at) AS starts_at
+    FROM hydrant AS h
+    JOIN assignments AS a ON a.device_id = h.device_id AND h.observed_at >= a.valid_from
+        AND (a.valid_to IS NULL OR h.observed_at < a.valid_to)
+    JOIN things AS t ON t.thing_id = a.thing_id
+    WHERE coalesce(h.open_state, false) OR coalesce(h.flow_m3h > 1, false)
+),
+flow AS (
+    SELECT area_id, date_trunc('hour', starts_at) AS starts_at, avg(flow_m3h) AS flow_m3h
+    FROM inflow WHERE meters = expected
+    GROUP BY ALL
+)
+SELECT f.area_id, f.starts_at, CASE WHEN o.starts_at IS NULL THEN f.flow_m3h END AS flow_m3h
+FROM flow AS f LEFT JOIN opened AS o ON o.area_id = f.area_id AND o.starts_at = f.starts_at;
+
 -- Local days of 23, 24 or 25 hours: the volume that came into each area (system input where it is the town's own inlet).
 -- A meter's day is the rise of its register (arithmetic.sql) where that accounts for three quarters of it, else its mean
 -- flow; what it did not measure is filled with its own mean of the day and counted in

@@ -3,7 +3,7 @@ id = "water.district_leak"
 kind = "detector"
 version = 2
 grain = "area"
-reads = ["inflow", "consumption_hourly", "district_meter", "hydrant", "assignments", "things", "run"]
+reads = ["inflow_hours", "consumption_hourly", "district_meter", "assignments", "things", "run"]
 references = ["Flow of 24 hours against the district's own profile of the week: a constant (leak) and a factor (season, weather) by generalised least squares; jumps and drifts of the constant. docs/detection.md has what it finds"]
 cadence = "night"
 method = "district_leak"
@@ -75,21 +75,7 @@ hydrant = """
 SELECT 'h1' AS device_id, t AS observed_at, t >= TIMESTAMPTZ '2026-03-26 10:00:00Z' AS open_state
 FROM range(TIMESTAMPTZ '2026-03-01 00:00:00Z', TIMESTAMPTZ '2026-03-29 06:00:00Z', INTERVAL 1 HOUR) AS r (t)"""
 */
-WITH opened AS (
-    SELECT DISTINCT t.area_id, date_trunc('hour', h.observed_at) AS hour
-    FROM hydrant AS h
-    JOIN assignments AS a ON a.device_id = h.device_id AND h.observed_at >= a.valid_from
-        AND (a.valid_to IS NULL OR h.observed_at < a.valid_to)
-    JOIN things AS t ON t.thing_id = a.thing_id
-    WHERE coalesce(h.open_state, false) OR coalesce(h.flow_m3h > 1, false)
-),
-flow AS (
-    SELECT i.area_id, date_trunc('hour', i.starts_at) AS hour, avg(i.flow_m3h) AS flow_m3h
-    FROM inflow AS i
-    WHERE i.meters = i.expected
-    GROUP BY ALL
-),
-drawn AS (  -- where nine in ten of the connections of the area tell the hour
+WITH drawn AS (  -- where nine in ten of the connections of the area tell the hour
     SELECT t.area_id, date_trunc('hour', c.ends_at - INTERVAL 1 MICROSECOND) AS hour,
         sum(CAST(c.volume_m3 AS DOUBLE) / (epoch(c.ends_at - c.starts_at) / 3600)) AS metered_m3h, count(DISTINCT c.thing_id) AS told
     FROM consumption_hourly AS c JOIN things AS t ON t.thing_id = c.thing_id AND t.area_id IS NOT NULL
@@ -102,13 +88,12 @@ connections AS (
     WHERE a.valid_to IS NULL
     GROUP BY t.area_id
 )
-SELECT f.area_id AS asset, f.hour + INTERVAL 1 HOUR AS at, (f.hour + INTERVAL 1 HOUR) AT TIME ZONE r.zone AS local,
-    CASE WHEN o.hour IS NULL THEN f.flow_m3h END AS flow_m3h, s.stored_m3,
+SELECT f.area_id AS asset, f.starts_at + INTERVAL 1 HOUR AS at, (f.starts_at + INTERVAL 1 HOUR) AT TIME ZONE r.zone AS local,
+    f.flow_m3h, s.stored_m3,
     CASE WHEN d.told >= 0.9 * n.known THEN d.metered_m3h END AS metered_m3h
-FROM flow AS f
-LEFT JOIN drawn AS d ON d.area_id = f.area_id AND d.hour = f.hour
+FROM inflow_hours AS f
+LEFT JOIN drawn AS d ON d.area_id = f.area_id AND d.hour = f.starts_at
 LEFT JOIN connections AS n ON n.area_id = f.area_id
-LEFT JOIN opened AS o ON o.area_id = f.area_id AND o.hour = f.hour
-LEFT JOIN district_stored(INTERVAL 1 HOUR) AS s ON s.area_id = f.area_id AND s.starts_at = f.hour
+LEFT JOIN district_stored(INTERVAL 1 HOUR) AS s ON s.area_id = f.area_id AND s.starts_at = f.starts_at
 CROSS JOIN run AS r
-WHERE f.hour + INTERVAL 1 HOUR <= r.as_of
+WHERE f.starts_at + INTERVAL 1 HOUR <= r.as_of

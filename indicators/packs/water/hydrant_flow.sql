@@ -9,7 +9,7 @@ cadence = "commit"
 method = "hydrant_flow"
 subject = "area"
 memory_days = 40
-explains = ["water.district_leak", "water.pressure_leak"]
+explains = ["water.district_leak", "water.pressure_leak", "water.burst"]
 
 [title]
 en = "Hydrant opened, seen by the district"

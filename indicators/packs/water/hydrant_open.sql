@@ -7,7 +7,7 @@ reads = ["hydrant", "inflow", "assignments", "things", "sun", "run"]
 references = ["The hydrant says so itself (open_state, or a flow above 1 m3/h); the inflow of its district says how much"]
 cadence = "commit"
 memory_days = 30
-explains = ["water.district_leak", "water.pressure_leak", "water.hydrant_flow"]
+explains = ["water.district_leak", "water.pressure_leak", "water.hydrant_flow", "water.burst"]
 
 [title]
 en = "Hydrant opened"

@@ -9,6 +9,7 @@ cadence = "hour"
 method = "pressure_leak"
 subject = "area"
 memory_days = 60
+explains = ["water.burst"]
 
 [title]
 en = "Leak seen by pressures"

@@ -9,7 +9,7 @@ cadence = "hour"
 method = "step_leak"
 subject = "area"
 memory_days = 90
-explains = ["water.district_leak", "water.pressure_leak"]
+explains = ["water.district_leak", "water.pressure_leak", "water.burst"]
 
 [title]
 en = "Leak that shifts head losses"
