@@ -12,8 +12,8 @@ en = "Device silent"
 sl = "Naprava molči"
 
 [meaning]
-en = "A device in service has not been heard for much longer than its own rhythm: for 24 of its usual pauses (at least six hours, at most a day), three declared intervals and twice the third longest pause of its last 35 days, and the time by which its readings usually arrive late. Where most of a gateway's devices have fallen silent for six hours, the gateway is named alone; where most of the town has, one alarm without a place says so."
-sl = "Naprava v obratovanju se ni oglasila veliko dlje od svojega ritma: 24 svojih običajnih pavz (vsaj šest ur, največ en dan), tri napovedane intervale in dvakratnik tretje najdaljše pavze zadnjih 35 dni ter čas, za kolikor njeni odčitki običajno zamujajo. Če večina naprav enega prehoda utihne za šest ur, je imenovan samo prehod; če utihne večina mesta, to pove en alarm brez kraja."
+en = "A device in service has not been heard for much longer than its own rhythm: for 24 of its usual pauses (at least six hours, at most a day), three declared intervals and twice the third longest pause of its last 35 days, and the time by which its readings usually arrive late. Where most of a gateway's devices have fallen silent for six hours, the gateway is named alone; where most of the town has, or most devices of a family, one alarm without a place says so."
+sl = "Naprava v obratovanju se ni oglasila veliko dlje od svojega ritma: 24 svojih običajnih pavz (vsaj šest ur, največ en dan), tri napovedane intervale in dvakratnik tretje najdaljše pavze zadnjih 35 dni ter čas, za kolikor njeni odčitki običajno zamujajo. Če večina naprav enega prehoda utihne za šest ur, je imenovan samo prehod; če utihne večina mesta ali večina naprav ene družine, to pove en alarm brez kraja."
 
 [says.what]
 en = "Device silent"
@@ -68,6 +68,24 @@ FROM range(TIMESTAMPTZ '2026-03-01 12:00:00Z', TIMESTAMPTZ '2026-03-03 12:00:00Z
 severity = "critical"
 since = 2026-03-03T11:00:00Z
 going_on = true
+
+[[example]]
+title = "The server of one family fell silent, the others speak: one alarm without a place"
+as_of = 2026-03-04T12:00:00Z
+[example.given]
+things = "SELECT 'b' || i AS thing_id, CASE WHEN i < 12 THEN 'waste_container' ELSE 'noise' END AS family, 'east' AS area_id, '{}' AS attributes FROM range(24) AS r (i)"
+devices = "SELECT 'd' || i AS device_id, CASE WHEN i < 12 THEN 'waste_container' ELSE 'noise' END AS family FROM range(24) AS r (i)"
+assignments = "SELECT 'd' || i AS device_id, 'b' || i AS thing_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS valid_from FROM range(24) AS r (i)"
+waste_container = """
+SELECT 'd' || i AS device_id, t AS observed_at, t + INTERVAL 1 MINUTE AS received_at, 20.0 AS fill_pct
+FROM range(TIMESTAMPTZ '2026-03-01 12:00:00Z', TIMESTAMPTZ '2026-03-04 03:00:00Z', INTERVAL 1 HOUR) AS r (t), range(12) AS b (i)"""
+noise = """
+SELECT 'd' || i AS device_id, t AS observed_at, t + INTERVAL 1 MINUTE AS received_at, 50.0 AS noise_laeq_db
+FROM range(TIMESTAMPTZ '2026-03-01 12:00:00Z', TIMESTAMPTZ '2026-03-04 12:00:00Z', INTERVAL 1 HOUR) AS r (t), range(12, 24) AS b (i)"""
+[[example.expect]]
+severity = "critical"
+since = 2026-03-04T02:00:00Z
+going_on = true
 */
 WITH pause AS (
     SELECT h.family, h.device_id, h.observed_at,
@@ -97,15 +115,17 @@ silent AS (  -- many together are believed sooner than one
 behind AS (
     SELECT *, count(*) FILTER (WHERE is_mute) OVER w AS mute, count(*) OVER w AS together,
         gateway IS NOT NULL AND mute >= 3 AND mute >= 0.8 * together AS gateway_off,
-        count(*) FILTER (WHERE is_mute) OVER () AS all_mute, all_mute >= 10 AND all_mute >= 0.8 * count(*) OVER () AS town_off
+        count(*) FILTER (WHERE is_mute) OVER () AS all_mute, count(*) FILTER (WHERE is_mute) OVER f AS family_mute,
+        all_mute >= 10 AND all_mute >= 0.8 * count(*) OVER ()
+            OR NOT gateway_off AND family_mute >= 10 AND family_mute >= 0.8 * count(*) OVER f AS server_off
     FROM silent
-    WINDOW w AS (PARTITION BY gateway)
+    WINDOW w AS (PARTITION BY gateway), f AS (PARTITION BY family)
 ),
 named AS (
-    SELECT CASE WHEN NOT gateway_off AND NOT town_off THEN thing_id END AS thing_id,
-        CASE WHEN town_off THEN NULL WHEN gateway_off THEN gateway ELSE device_id END AS device_id,
+    SELECT CASE WHEN NOT gateway_off AND NOT server_off THEN thing_id END AS thing_id,
+        CASE WHEN server_off THEN NULL WHEN gateway_off THEN gateway ELSE device_id END AS device_id,
         max(since) AS since, max(longest) AS longest, count(*) AS devices, list(DISTINCT family ORDER BY family) AS families
-    FROM behind WHERE is_silent OR is_mute AND (gateway_off OR town_off)
+    FROM behind WHERE is_silent OR is_mute AND (gateway_off OR server_off)
     GROUP BY 1, 2
 )
 SELECT n.thing_id, n.device_id, t.area_id, n.since, CAST(NULL AS TIMESTAMPTZ) AS until,
