@@ -3,17 +3,19 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from indicators.evaluate.dataset import read
 from indicators.evaluate.files import moments
-from indicators.evaluate.inputs import NAMED, UNITS, columns_of, complete, kinds, method_of, placed
+from indicators.evaluate.inputs import NAMED, UNITS, columns_of, complete, kinds, method_of, named_of, placed
 from indicators.evaluate.labels import events
 from indicators.evaluate.made.containers_sim import make
 from indicators.evaluate.run import evaluate
 from indicators.evaluate.series import series
 from indicators.header import packs
+from indicators.method import method
 from schemas.errors import DravaError
 from tests.indicators.world import ROOT
 
@@ -227,6 +229,20 @@ def test_simulated_containers_burn_where_they_say_so_and_are_the_same_every_time
     hottest = rows.group_by("container", burns=pl.col("fire") != "").agg(pl.col("temp_cel").max()).sort("burns")
     assert (hottest.filter("burns")["temp_cel"] > 60).all()
     assert rows["fill_pct"].is_between(0, 100).all()
+
+
+@pytest.mark.parametrize("name", sorted({str(pack.method) for pack in packs("detector").values() if pack.method}))
+@pytest.mark.parametrize(("rows", "value"), [(0, None), (1, 1.0), (480, None), (480, 0.0)])
+def test_a_method_bears_series_without_rows_or_values_and_finds_nothing_in_them(name, rows, value):
+    columns = [*columns_of(name), *(f"{one.begins}{number}" for one in named_of(name) for number in range(2))]
+    times = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(rows)]
+    local = [time.replace(tzinfo=None) for time in times]
+    schema = {"asset": pl.String, "at": pl.Datetime("us", "UTC"), "local": pl.Datetime("us")} | dict.fromkeys(
+        columns, pl.Float64
+    )
+    told = {"asset": ["a"] * rows, "at": times, "local": local} | {column: [value] * rows for column in columns}
+    with np.errstate(all="ignore"):
+        assert method(name)(pl.DataFrame(told, schema), {"a": {}}).height == 0
 
 
 def test_the_documentation_names_what_each_detector_takes():
