@@ -58,7 +58,9 @@ def end_window(ctx: typer.Context, number: Annotated[int, typer.Argument(help="A
 
 def _check(run: Context, area: str | None, thing: str | None, detector: str | None) -> None:
     """Refuse what is not there: a window for a misspelt place would mute nothing."""
-    if detector and not any(is_detector(pack.id, detector) for pack in detectors(run.home.settings)):
+    if detector and "*" not in detector:
+        detectors(run.home.settings, [detector])
+    elif detector and not any(is_detector(pack.id, detector) for pack in detectors(run.home.settings)):
         raise DravaError(f"no detector is meant by {detector!r}", "drava detectors list names them")
     known = {
         "area": "SELECT area_id FROM areas UNION SELECT area_id FROM things",

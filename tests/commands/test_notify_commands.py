@@ -62,6 +62,7 @@ def test_a_window_is_said_in_local_time_listed_and_ended(home):
         (["--area", "esat", "--until", "2026-03-29"], "no area 'esat'"),
         (["--thing", "h2", "--until", "2026-03-29"], "no thing 'h2'"),
         (["--detector", "fire_of_rome", "--until", "2026-03-29"], "not a detector"),
+        (["--detector", "watr.*", "--until", "2026-03-29"], "no detector is meant"),
         (["--until", "2026-03-29"], "needs a place or a detector"),
         (["--thing", "h1", "--until", "tomorrow"], "is not a time"),
         (["--thing", "h1", "--until", "2026-03-27"], "ends after it begins"),

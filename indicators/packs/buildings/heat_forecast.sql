@@ -5,7 +5,7 @@ version = 1
 unit = "kW.h"
 grain = "building, local day on which it is made"
 personal = true
-reads = ["indicator_values", "run"]
+reads = ["heat_lines", "indicator_values", "run"]
 needs = ["buildings.heat", "environment.temperature_day"]
 references = ["Least squares of daily heat on the mean outdoor temperature over the days of the last 60 below 15 °C, 20 at least (a convention, unverified)"]
 cadence = "night"
@@ -36,23 +36,9 @@ value = 26.0
 numerator = 26.0
 denominator = 20.0
 */
-WITH outdoor AS (
-    SELECT period_start AS local_date, CAST(avg(CAST(value AS DECIMAL(18, 4))) AS DOUBLE) AS cel
-    FROM indicator_values WHERE indicator = 'environment.temperature_day' AND value IS NOT NULL GROUP BY period_start
-),
-known AS (
-    SELECT v.subject_id, v.period_start AS local_date, v.value AS kwh, o.cel
-    FROM indicator_values AS v JOIN outdoor AS o ON o.local_date = v.period_start AND o.cel < 15
-    WHERE v.indicator = 'buildings.heat' AND v.value IS NOT NULL AND v.coverage >= 0.9
-),
-line AS (
-    SELECT *, count(*) OVER w AS days, regr_slope(kwh, cel) OVER w AS slope, regr_intercept(kwh, cel) OVER w AS base
-    FROM known
-    WINDOW w AS (PARTITION BY subject_id ORDER BY local_date RANGE BETWEEN INTERVAL 59 DAY PRECEDING AND CURRENT ROW)
-)
 SELECT 'thing' AS subject_kind, subject_id, local_date AS period_start, local_date + 1 AS period_end,
     round(greatest(0, base + slope * cel), 6) AS value, kwh AS numerator, days AS denominator, least(1, days / 60) AS coverage,
     1 AS devices, 1.0 AS estimated_share
-FROM line CROSS JOIN run AS r
+FROM heat_lines CROSS JOIN run AS r
 WHERE local_date < r.today AND days >= 20 AND slope < 0 AND isfinite(slope)
 ORDER BY subject_id, period_start
