@@ -15,11 +15,11 @@ from indicators.methods.inflow import EVERY_H, Floats, Hourly, Levels, hourly, l
 COLUMNS = ("flow_m3h", "stored_m3", "metered_m3h")
 STEPS = 24 // EVERY_H  # a day
 JUMP = 5.0  # robust deviations in which a level leaves its line at once
-DRIFT = 5.5  # deviations in which the mean of the last days leaves it
-DRIFT_DAYS = (4, 8)
+DRIFT = 4.75  # deviations in which the mean of the last days leaves it
+DRIFT_DAYS = (3, 6)
 BASE_DAYS = 14  # the line is that of so many days before
 LEAST_DAYS = 5  # or fewer after something changed
-SLOPE = 1.5  # a rise of the line below so many of its own deviations is none
+SLOPE = 2.0  # a rise of the line below so many of its own deviations is none
 LIKE = 1.3  # neighbouring days are alike: their mean is so much less certain
 RECENT = 0.3  # share of a jump that the last six hours must show, or it is over already
 SETTLE = STEPS  # a day after a jump the new level is known

@@ -15,7 +15,7 @@ import polars as pl
 COLUMNS = ("flow_m3h", "stored_m3")
 LEARN_DAYS = 14  # two of each weekday make the first profile
 EVERY_H = 4  # a level is computed so often
-FACTOR = 0.03  # standard deviation of a day's factor of use around the profile
+FACTOR = 0.014  # standard deviation of a day's factor of use around the profile
 FOLLOW = 0.3  # share of a day's factor that the profile takes over: season
 ADAPT = 0.15  # share of what remains that an hour of the week takes over
 FORGET = 0.03  # share of a day in the variance of its hours
