@@ -64,7 +64,8 @@ def _together(cause: Alarm, effect: Alarm, packs: Packs, as_of: datetime) -> boo
 def _same_place(cause: Alarm, effect: Alarm, places: Places) -> bool:
     """A town explains what is in it, a gateway its devices, a thing itself; a cause of another kind also its area.
 
-    Of two things of one family neither explains the other: a container says nothing of its neighbour.
+    A cause that names the things it is about explains those alone. Of two things of one family neither explains the
+    other: a container says nothing of its neighbour.
     """
     if not cause.subject:
         return bool(effect.subject)
@@ -73,6 +74,8 @@ def _same_place(cause: Alarm, effect: Alarm, places: Places) -> bool:
     if cause.detector == effect.detector:
         return False
     thing, other = places.thing(cause), places.thing(effect)
+    if (named := cause.evidence.get("things")) is not None:
+        return other in named
     if thing is not None and thing == other:
         return True
     families = [place.family for place in map(places.things.get, (thing or "", other or "")) if place]
