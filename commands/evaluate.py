@@ -32,6 +32,7 @@ def add(detectors: typer.Typer) -> None:
 
 
 def run(
+    ctx: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Datasets; default: all.")] = None,
     config: Annotated[
         list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A dataset of your own (TOML).")
@@ -48,7 +49,9 @@ def run(
 
     docs/evaluate.md says how to write a dataset.
     """
-    own = [of_file(path, data) for path in config or ()]
+    said = ctx.get_parameter_source("data")
+    beside = said is None or said.name != "COMMANDLINE"  # DRAVA_DATA is where the data of the shipped ones are
+    own = [of_file(path, None if beside else data) for path in config or ()]
     datasets = [*own, *(chosen(names, data) if names or not own else [])]
     heard: list[pl.DataFrame] = []
     results = _results(datasets, detector or (), heard, told=not as_json)
