@@ -20,7 +20,7 @@ from indicators.methods.channels import long
 from indicators.methods.neighbours import LEARN, LOOK, Courses, Floats, Ints, Look, departure
 from schemas.vocabulary import measures
 
-COLUMNS = ()  # value_NAME for each measure, or lists `measures` and `values`; `channel` of lanes
+COLUMNS = ()  # value_NAME for each measure, or `measure` and `value`; `channel` of lanes
 WEEK = 7  # days from look to look
 HISTORY, KNOWN = 240, 12  # days of departures before that tell the usual, and how many of them at least
 USUAL, OTHERS = 0.8, 0.9  # the usual is this quantile, of all devices where too little is known of one

@@ -17,7 +17,7 @@ from indicators.method import FOUND, Assets
 from indicators.methods.channels import long
 from schemas.vocabulary import measures
 
-COLUMNS = ()  # value_NAME for each channel, or the lists `measures` and `values`
+COLUMNS = ()  # value_NAME for each channel, or `measure` and `value`
 LEARN = 1000  # readings of which a channel is known; ten days of quarter hours
 AGAIN = 100  # the range is learned anew after so many
 MARGIN = 1.0  # widths of the range beyond the range

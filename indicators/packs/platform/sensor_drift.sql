@@ -55,8 +55,6 @@ WITH day AS (  -- of whole days the mean, without the highest and the lowest twe
     HAVING count(DISTINCT hour(observed_at AT TIME ZONE r.zone)) >= 22
 )
 SELECT d.device_id AS asset, CAST(d.local_date + 1 AS TIMESTAMP) AT TIME ZONE r.zone AS "at", CAST(d.local_date + 1 AS TIMESTAMP) AS local, d.channel,
-    list(d.measure ORDER BY d.measure) AS measures,
-    list(list_avg(d.held[1 + len(d.held) // 20 : len(d.held) - len(d.held) // 20]) ORDER BY d.measure) AS "values"
+    d.measure, list_avg(d.held[1 + len(d.held) // 20 : len(d.held) - len(d.held) // 20]) AS value
 FROM day AS d CROSS JOIN run AS r
 WHERE d.local_date < r.today
-GROUP BY d.device_id, d.local_date, d.channel, r.zone

@@ -51,8 +51,7 @@ going_on = true
 WITH known AS (  -- 45 days are enough of who speaks every quarter of an hour
     SELECT family, device_id, measure, count(value) > 3000 AS often FROM measured GROUP BY family, device_id, measure
 )
-SELECT m.device_id AS asset, m.observed_at AS "at", m.observed_at AT TIME ZONE r.zone AS local,
-    list(m.measure ORDER BY m.measure) AS measures, list(CAST(m.value AS DOUBLE) ORDER BY m.measure) AS "values"
+SELECT m.device_id AS asset, m.observed_at AS "at", m.observed_at AT TIME ZONE r.zone AS local, m.measure, CAST(m.value AS DOUBLE) AS value
 FROM measured AS m CROSS JOIN run AS r
 JOIN known AS k ON k.family = m.family AND k.device_id = m.device_id AND k.measure = m.measure
 WHERE m.value IS NOT NULL AND m.family <> 'traffic_counter' AND (NOT k.often OR m.observed_at > r.as_of - INTERVAL 45 DAY)
@@ -60,4 +59,3 @@ WHERE m.value IS NOT NULL AND m.family <> 'traffic_counter' AND (NOT k.often OR 
         SELECT device_id FROM waste_container WHERE fill_pct IS NOT NULL
         GROUP BY device_id, time_bucket(INTERVAL 12 HOUR, observed_at) HAVING min(fill_pct) = max(fill_pct) AND count(*) >= 8
     ))
-GROUP BY m.device_id, m.observed_at, r.zone
