@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from indicators.evaluate.dataset import Dataset, Euros
+from indicators.evaluate.files import epanet
 from indicators.evaluate.series import rows
 from schemas.errors import DravaError
 
@@ -63,12 +64,8 @@ class Distances:
         """Read the pipes, and the pumps and valves between them, which have no length."""
         self.ends: dict[str, tuple[int, int, float]] = {}
         nodes: dict[str, int] = {}
-        section = ""
-        for line in path.read_text("utf-8", errors="replace").splitlines():
-            words = line.split(";", 1)[0].split()
-            if words and words[0].startswith("["):
-                section = words[0].strip("[]").upper()
-            elif section in {"PIPES", "VALVES", "PUMPS"} and len(words) > 3:  # noqa: PLR2004 - id, two nodes, a number
+        for section, words in epanet(path):
+            if section in {"PIPES", "VALVES", "PUMPS"} and len(words) > 3:  # noqa: PLR2004 - id, two nodes, a number
                 length = float(words[3]) if section == "PIPES" else 0.0
                 first, second = (nodes.setdefault(word, len(nodes)) for word in words[1:3])
                 self.ends[words[0]] = (first, second, length)

@@ -1,7 +1,7 @@
 """Files as strangers have them: Parquet or CSV, one or many by a pattern; times with a zone, without, or counted."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -64,6 +64,17 @@ def _csv(path: Path) -> pl.DataFrame:
     if plain and "\ufffd" in text[:-4]:
         source = path.read_bytes().decode("cp1250").encode()
     return pl.read_csv(source, separator=separator, decimal_comma=comma, infer_schema_length=None)
+
+
+def epanet(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The lines of an EPANET file that name something: their section and their words."""
+    section = ""
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+        words = line.split(";", 1)[0].split()
+        if words and words[0].startswith("["):
+            section = words[0].strip("[]").upper()
+        elif words:
+            yield section, words
 
 
 def moments(values: pl.Series, form: str | None, zone: str) -> pl.Series:

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import polars as pl
 
 from indicators.evaluate.dataset import HINT, Dataset, pack_of
+from indicators.evaluate.files import epanet
 from schemas.errors import DravaError
 from schemas.vocabulary import families
 
@@ -100,7 +101,7 @@ def complete(dataset: Dataset, names: Iterable[str], rows: pl.DataFrame) -> tupl
         _needed(dataset, name, method, rows)
     ours = [column for column in given if column in mine or (begins and column.startswith(begins))]
     whole = rows.with_columns(pl.lit(None, pl.Float64).alias(column) for column in sorted(mine - set(given)))
-    return whole, [*_units(rows, ours), *_empty(rows, given)]
+    return whole, [*_units(rows, ours), *_empty(rows, given), *_unknown(dataset, given)]
 
 
 def placed(dataset: Dataset, rows: pl.DataFrame, true: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
@@ -188,6 +189,22 @@ def _units(rows: pl.DataFrame, given: list[str]) -> Iterator[str]:
         column = max(mine, key=mine.__getitem__, default="")
         if mine and not unit.low <= mine[column] <= unit.high:
             yield f"{column} is about {mine[column]:g}; it is taken as {unit.title}: look at the unit"
+
+
+_NODES, _LINKS = {"JUNCTIONS", "RESERVOIRS", "TANKS"}, {"PIPES", "PUMPS", "VALVES"}
+
+
+def _unknown(dataset: Dataset, given: list[str]) -> Iterator[str]:
+    """Sensors that the model of a network does not know: nothing is located by them."""
+    for asset in dataset.asset:
+        if not isinstance(file := asset.meta.get("network"), str):
+            continue
+        there = [(section, words[0]) for section, words in epanet(dataset.path(file))]
+        for begins, sections in (("pressure_", _NODES), ("flow_", _LINKS)):
+            known = {name for section, name in there if section in sections}
+            named = [one.removeprefix(begins) for one in given if one.startswith(begins) and one != "flow_m3h"]
+            if strange := [name for name in named if name not in known]:
+                yield f"{file} does not know {begins}{f', {begins}'.join(strange[:5])}: NAME is to be that of the model"
 
 
 def _empty(rows: pl.DataFrame, given: list[str]) -> Iterator[str]:

@@ -177,6 +177,17 @@ def test_litres_taken_as_cubic_metres_are_told(tmp_path):
     assert odd[:1] == ["rise_m3 is about 1500; it is taken as m³ since the reading before: look at the unit"]
 
 
+def test_sensors_that_the_model_of_the_network_does_not_know_are_told(tmp_path):
+    (tmp_path / "n.inp").write_text("[JUNCTIONS]\nn1 5\n[PIPES]\np1 n1 n2 100 ; main\n")
+    (tmp_path / "f.csv").write_text("t,p\n2026-01-01,50\n2026-01-02,51\n")
+    text = METERS.split("[[label]]", maxsplit=1)[0].replace("FILE", "f.csv").replace("asset = ASSET\n", "")
+    columns = '{ flow_m3h = "p", flow_p1 = "p", flow_q = "p", pressure_n1 = "p", pressure_X = "p" }'
+    text = text.replace('id = "*"', f"id = 'a'\nmeta = {{ network = 'n.inp' }}\ncolumns = {columns}")
+    dataset = read(text.replace('columns = { rise_m3 = "diff(m3)", hours = "hours()" }', ""), "t", tmp_path)
+    _, odd = complete(dataset, ["pressure_leak"], series(dataset))
+    assert [line.split(":")[0] for line in odd] == ["n.inp does not know pressure_X", "n.inp does not know flow_q"]
+
+
 FIRE = """
 title = "t"
 licence = "l"
