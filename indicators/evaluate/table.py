@@ -16,7 +16,7 @@ from typing import Any
 from indicators.evaluate.dataset import Dataset, pack_of, shipped
 
 Figures = dict[str, dict[str, Any]]
-_RULES = ("labels", "score", "seeds", "series", "steps", "euros", "forecast", "sql")
+_RULES = ("files", "labels", "score", "seeds", "series", "steps", "euros", "forecast", "sql")
 _IMPORT = re.compile(r"^from indicators\.methods(?:\.(\w+))? import (.+)$", re.MULTILINE)
 
 
