@@ -22,7 +22,7 @@ from indicators.methods.inflow import Floats, Ints, hourly
 COLUMNS = ("flow_m3h", "stored_m3")
 SIZE = 0.05  # of the mean flow: what is looked for
 LEAST_M3H = 0.5
-BAR = 5.0  # log of how much likelier a burst is
+BAR = 4.8  # log of how much likelier a burst is
 OVER = 0.4  # share of the bar below which the next crossing is another burst
 BEGAN = tuple(range(3, 25))  # hours ago, once it is known that there is one
 LEARN_DAYS = 28  # of remainders
@@ -45,12 +45,17 @@ class Town:
 
 @dataclass(frozen=True)
 class Looks:
-    """At each look, the end of hour `hour`: flow of a step that began 24 h before (m3/h), its error, and the score."""
+    """At each look, the end of hour `hour`: flow of a step that began 24 h before (m3/h), and its error."""
 
     hour: Ints
     flow: Floats
     error: Floats
-    score: Floats
+    size: Floats  # of what is looked for
+
+    def score(self, at: int, told: float = 0.0) -> float:
+        """How much likelier a burst of that size is than none, beside one of `told` that still goes on."""
+        size = self.size[at]
+        return float(size * (self.flow[at] - told - size / 2) / self.error[at] ** 2)
 
 
 def find(series: pl.DataFrame, assets: Assets) -> pl.DataFrame:
@@ -99,14 +104,18 @@ class _Watch:
 
     def run(self) -> Iterator[dict[str, Any]]:
         looks = self._looks()
-        on, last = False, -DAY
-        for at in range(len(looks.hour)):
-            if not on and looks.score[at] > BAR:
+        on, last, told = False, -DAY, 0.0
+        over: int | None = -1
+        for at, hour in enumerate(looks.hour):
+            if over is not None and hour > over:
+                told = 0.0
+            if not on and looks.score(at, told) > BAR:
                 on = True
-                if looks.hour[at] >= last + DAY:  # before that, the day looked at holds the one told
-                    last = int(looks.hour[at])
-                    yield self._row(looks, at)
-            elif looks.score[at] < OVER * BAR:
+                if hour >= last + DAY:  # before that, the day looked at holds the one told
+                    last = int(hour)
+                    told, over, row = self._row(looks, at)
+                    yield row
+            elif looks.score(at) < OVER * BAR:
                 on = False
 
     def _looks(self) -> Looks:
@@ -118,8 +127,7 @@ class _Watch:
         for week in np.unique(weeks):
             mine = weeks == week
             flow[mine], error[mine] = self._fit(hours[mine], DAY)
-        size = np.maximum(SIZE * self.told.mean[hours], LEAST_M3H)
-        return Looks(hours, flow, error, size * (flow - size / 2) / error**2)
+        return Looks(hours, flow, error, np.maximum(SIZE * self.told.mean[hours], LEAST_M3H))
 
     def _when(self) -> Ints:
         if not self.there.any():
@@ -140,16 +148,16 @@ class _Watch:
         power = (held * shape).sum(axis=1)
         return (held * self.units[first]).sum(axis=1) / power, power**-0.5
 
-    def _row(self, looks: Looks, at: int) -> dict[str, Any]:
+    def _row(self, looks: Looks, at: int) -> tuple[float, int | None, dict[str, Any]]:
         known = int(looks.hour[at])
         fits = [tuple(float(part[0]) for part in self._fit(looks.hour[at : at + 1], began)) for began in BEGAN]
         best = int(np.argmax([flow / error for flow, error in fits]))
         began, (size, error) = known - BEGAN[best], fits[best]
-        over = self._over(known, began, size)
+        over, first = self._over(known, began, size), size
         later = looks.hour[(looks.hour > known) & (looks.hour <= began + DAY)]
         if len(later):  # by now it is known better
             size, error = (float(part[0]) for part in self._fit(later[-1:], int(later[-1]) - began))
-        return self._told(known, began, over, size, error, float(looks.score[at]))
+        return first, over, self._told(known, began, over, size, error, looks.score(at))
 
     def _over(self, known: int, began: int, size: float) -> int | None:
         """The hour in which most of it was gone, against the same hours of the weeks before it; None: not yet."""
