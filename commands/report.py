@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -98,8 +98,7 @@ def _kept(run: Context, snapshot: int, why: str) -> Iterator[None]:
         yield
         return
     number = pins.pin(run.store, snapshot, why, who=who(), now=run.now())
-    try:
+    with ExitStack() as failed:
+        failed.callback(pins.unpin, run.store, number, who=who(), now=run.now())
         yield
-    except BaseException:
-        pins.unpin(run.store, number, who=who(), now=run.now())
-        raise
+        failed.pop_all()
