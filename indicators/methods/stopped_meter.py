@@ -14,7 +14,7 @@ from indicators.methods.household import COLUMNS, MOST_LPH, Floats, Steps, bound
 
 __all__ = ["COLUMNS", "find"]
 
-STILL_H = 9 * 24.0  # shorter rests are holidays; longer ones are found too late
+STILL_H = 8.5 * 24.0  # shorter rests are holidays, a week with both of its weekends; longer ones are found too late
 LONGER = 1.25  # times the second longest rest before: one long holiday is excused
 EMPTY_SHARE = 0.5  # of the time lately spent in rests of more than two days: a second home
 REST_H = 48.0

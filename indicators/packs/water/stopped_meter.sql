@@ -1,7 +1,7 @@
 /*
 id = "water.stopped_meter"
 kind = "detector"
-version = 1
+version = 2
 grain = "connection"
 reads = ["meter_steps", "things", "run"]
 references = ["A register that stands although the device reports; held against the connection's own times of absence"]
@@ -15,8 +15,8 @@ en = "Water meter stands still"
 sl = "Vodomer stoji"
 
 [meaning]
-en = "The device reports, but its register has not moved for at least nine days, nor for a quarter longer than the second longest absence from this connection lately. Connections that stand empty for half of the time are left out. An empty house looks the same: somebody has to ask or to look. The estimate is what the connection usually draws."
-sl = "Naprava poroča, stanje pa se ni premaknilo vsaj devet dni in vsaj za četrtino dlje od druge najdaljše odsotnosti na tem priključku v zadnjem času. Priključki, ki polovico časa stojijo prazni, so izvzeti. Prazna hiša je videti enako: nekdo mora vprašati ali pogledati. Ocena je to, kar priključek navadno porabi."
+en = "The device reports, but its register has not moved for at least eight and a half days, nor for a quarter longer than the second longest absence from this connection lately. Connections that stand empty for half of the time are left out. An empty house looks the same: somebody has to ask or to look. The estimate is what the connection usually draws."
+sl = "Naprava poroča, stanje pa se ni premaknilo vsaj osem dni in pol ter vsaj za četrtino dlje od druge najdaljše odsotnosti na tem priključku v zadnjem času. Priključki, ki polovico časa stojijo prazni, so izvzeti. Prazna hiša je videti enako: nekdo mora vprašati ali pogledati. Ocena je to, kar priključek navadno porabi."
 
 [says.what]
 en = "Water meter stands still"
@@ -31,7 +31,7 @@ en = "litres of each of 28 days"
 sl = "litri v vsakem od 28 dni"
 
 [[example]]
-title = "A register that stops on 1 March is told nine days later"
+title = "A register that stops on 1 March is told within nine days"
 as_of = 2026-03-12T00:00:00Z
 [example.given]
 things = [{ thing_id = "house", family = "water_meter", area_id = "east", attributes = "{}" }]
