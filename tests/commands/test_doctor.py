@@ -33,14 +33,21 @@ ROOT = Path(__file__).parents[2]
 AT_REST = {"encryption"}  # depends on the machine that runs the tests, as does the clock's synchronisation
 
 
-@pytest.fixture
-def feed(tmp_path):
-    feed = Feed(tmp_path / "home")
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory):
+    feed = Feed(tmp_path_factory.mktemp("healthy") / "home")
     feed.register(("w1", "water_meter"))
     feed.say(topic("w1"), {"time": z(NOW - timedelta(hours=1)), "volume_total_m3": 5})
     feed.say(topic("w2"), {"time": z(NOW - timedelta(hours=1)), "volume_total_m3": 5})
     feed.commit()
-    return feed
+    feed.journal.close()
+    feed.store.close()
+    return feed.home.path
+
+
+@pytest.fixture
+def feed(healthy, tmp_path):
+    return Feed(shutil.copytree(healthy, tmp_path / "home"))
 
 
 def doctor(feed, *words, later=timedelta(0), lang="en", url=None):

@@ -1,6 +1,7 @@
 """Backups of a lake at work: whole or not there, each file once, and what is restored goes on where the backup was."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,13 +38,20 @@ def backup(lake, folder, **options):
     return room.backup(lake, folder, copy_tail, **options)
 
 
-@pytest.fixture
-def feed(tmp_path):
-    feed = Feed(tmp_path / "home")
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    feed = Feed(tmp_path_factory.mktemp("filled") / "home")
     feed.register(("m1", "water_meter"), ("c1", "waste_container"))
     for number in range(3):
         hour(feed, number)
-    return feed
+    feed.journal.close()
+    feed.store.close()
+    return feed.home.path
+
+
+@pytest.fixture
+def feed(filled, tmp_path):
+    return Feed(shutil.copytree(filled, tmp_path / "home"))
 
 
 def hour(feed, number):
