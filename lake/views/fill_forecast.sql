@@ -7,6 +7,10 @@
 -- The interval is how far the same forecasts of the 28 days before were off (of all containers together while its own are
 -- fewer than ten), where no emptying came between; it grows with the root of the time ahead. low_pct and high_pct are null
 -- while fewer than ten are known at all.
+CREATE OR REPLACE MACRO eight_of_ten(sorted) AS  -- by the ranks of n + 1 among n, so that few do not make it too narrow; n from 9 on
+    list_transform([0.1 * (len(sorted) + 1), 0.9 * (len(sorted) + 1)], lambda rank: sorted[CAST(floor(rank) AS BIGINT)]
+        + (rank - floor(rank)) * (sorted[CAST(ceil(rank) AS BIGINT)] - sorted[CAST(floor(rank) AS BIGINT)]));
+
 CREATE OR REPLACE VIEW fill_forecast AS
 WITH reading AS (
     SELECT a.thing_id, w.device_id, w.observed_at, w.fill_pct, lag(w.observed_at) OVER v AS before_at, lag(w.fill_pct) OVER v AS before
@@ -69,22 +73,20 @@ off AS (  -- what came the evening after, less what was expected
         FROM emptyings AS e WHERE e.thing_id = x.thing_id AND e.emptied_at > x.last_at AND local_date(e.emptied_at) <= x.local_date + 1)
 ),
 own AS (
-    SELECT x.thing_id, x.local_date, count(*) AS known, list_sort(list(o.points)) AS points
+    SELECT x.thing_id, x.local_date, count(*) AS known, eight_of_ten(list_sort(list(o.points))) AS bounds
     FROM expected AS x JOIN off AS o ON o.thing_id = x.thing_id AND o.local_date BETWEEN x.local_date - 29 AND x.local_date - 2
     GROUP BY x.thing_id, x.local_date
 ),
 everybody AS (
-    SELECT l.local_date, count(*) AS known, list_sort(list(o.points)) AS points
+    SELECT l.local_date, count(*) AS known, eight_of_ten(list_sort(list(o.points))) AS bounds
     FROM (SELECT DISTINCT local_date FROM expected) AS l JOIN off AS o ON o.local_date BETWEEN l.local_date - 29 AND l.local_date - 2
     GROUP BY l.local_date
 )
 SELECT x.thing_id, x.local_date, x.last_at, x.fill_pct, x.points_a_day, x.micros, x.then_pct,
-    CASE WHEN b.points IS NOT NULL THEN greatest(least(x.then_pct, 100) + b.bounds[1] * sqrt(x.days_ahead), 0) END AS low_pct,
-    CASE WHEN b.points IS NOT NULL THEN least(least(x.then_pct, 100) + b.bounds[2] * sqrt(x.days_ahead), 100) END AS high_pct
+    CASE WHEN coalesce(w.bounds, v.bounds) IS NOT NULL
+        THEN greatest(least(x.then_pct, 100) + coalesce(w.bounds, v.bounds)[1] * sqrt(x.days_ahead), 0) END AS low_pct,
+    CASE WHEN coalesce(w.bounds, v.bounds) IS NOT NULL
+        THEN least(least(x.then_pct, 100) + coalesce(w.bounds, v.bounds)[2] * sqrt(x.days_ahead), 100) END AS high_pct
 FROM expected AS x
 LEFT JOIN own AS w ON w.thing_id = x.thing_id AND w.local_date = x.local_date AND w.known >= 10
-LEFT JOIN everybody AS v ON v.local_date = x.local_date AND v.known >= 10
-LEFT JOIN LATERAL (  -- the ranks of n + 1 among n, so that few forecasts do not make it too narrow
-    SELECT coalesce(w.points, v.points) AS points, list_transform([0.1 * (len(points) + 1), 0.9 * (len(points) + 1)], lambda rank:
-        points[floor(rank)::BIGINT] + (rank - floor(rank)) * (points[ceil(rank)::BIGINT] - points[floor(rank)::BIGINT])) AS bounds
-) AS b ON true;
+LEFT JOIN everybody AS v ON v.local_date = x.local_date AND v.known >= 10;
