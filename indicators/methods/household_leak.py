@@ -51,7 +51,7 @@ class _State:
         self.seen, self.rested = np.zeros((size, 24)), np.zeros((size, 24))
         self.shown, self.steps = np.zeros((size, _KINDS)), np.zeros(size)  # how often each flow
         self.held_h, self.held_l = np.zeros(size), np.zeros(size)  # of steps too short to say something
-        self.since = np.zeros(size)  # when it rested last
+        self.since, self.least = np.zeros(size), np.full(size, np.inf)  # when it rested last, and the lowest flow since
         self.lowest = np.full((size, DAY_STEPS), np.nan)  # the last steps
         self.run = np.full((size, DAY_STEPS), np.nan)  # those of them since it rested
         self.begun = np.zeros((size, DAY_STEPS))  # when they began
@@ -103,6 +103,7 @@ def _run(state: _State, whole: np.ndarray, rate: Floats, hours: Floats, at: Floa
     rest = rate < REST_LPH
     state.run[whole[rest]] = np.nan
     state.since[whole[rest]] = at[rest]
+    state.least[whole] = np.where(rest, np.inf, np.minimum(state.least[whole], rate))
     share = (state.rested[whole, hour] + 0.5) / (state.seen[whole, hour] + 1)
     odd = np.where((hours <= CLEAR_STEP_H) & (share >= SELDOM), np.log(share), -np.inf)
     for ring, newest in ((state.run, np.where(rest, np.nan, rate)), (state.odd, odd), (state.begun, at - hours * 3600)):
@@ -228,11 +229,11 @@ def _told(state: _State, table: Steps, one: int, number: int, said: float) -> di
 
 
 def _since(state: _State, one: int) -> float:
-    """From when on no step shows less than the floor; the last rest, where that is longer ago than the last steps."""
-    below = np.flatnonzero(~(FLOOR * state.run[one] + FLOOR_LPH >= state.low[one]))
-    if not len(below):
+    """From when on no step shows less than the floor, as far back as the last steps go, or to the last rest."""
+    if FLOOR * state.least[one] + FLOOR_LPH >= state.low[one]:
         return float(state.since[one])
-    return float(state.begun[one, min(below[-1] + 1, DAY_STEPS - 1)])
+    below = np.flatnonzero(~(FLOOR * state.run[one] + FLOOR_LPH >= state.low[one]))
+    return float(state.begun[one, min(below.max(initial=-1) + 1, DAY_STEPS - 1)])
 
 
 def _bounds(state: _State, one: int, lowest: float) -> dict[str, float]:
