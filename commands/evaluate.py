@@ -108,7 +108,9 @@ def vary(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Datasets; default: all.")] = None,
     data: Data = None,
     detector: Annotated[list[str] | None, typer.Option(help="Only these detectors.")] = None,
-    out: Annotated[Path, typer.Option("--report", dir_okay=False, help="The file to write.")] = Path(SENSITIVITY),
+    out: Annotated[
+        Path, typer.Option("--report", dir_okay=False, help="The file to write; other tables in it stay.")
+    ] = Path(SENSITIVITY),
     as_json: Json = False,
 ) -> None:
     """Say what detectors reach with each of their constants a fifth smaller and larger."""
@@ -122,5 +124,6 @@ def vary(
     if as_json:
         show_json(results)
         return
-    out.write_text(sensitivity_report(results), "utf-8")
+    before = out.read_text("utf-8") if out.exists() else ""
+    out.write_text(sensitivity_report(results, before), "utf-8")
     sys.stdout.write(f"{out}\n")

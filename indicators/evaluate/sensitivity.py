@@ -8,6 +8,7 @@ fail there is no figure.
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,11 @@ from indicators.evaluate.run import Result, prepared, scored
 from schemas.errors import DravaError
 
 BY = 0.2
+_HEAD = """# How much detectors hang on their constants
+
+Written by `drava detectors sensitivity`. Each constant of a method is made a fifth smaller and a fifth
+larger (whole ones by one at least), the others as they are. Of seeded faults, the first seed.
+"""
 _SHOWN = ("recall", "precision", "delay_median_h", "per_year", "step_f1", "mae")
 
 
@@ -79,23 +85,20 @@ def _figures(dataset: Dataset, detector: Detector, rows: pl.DataFrame, true: pl.
     return {"dataset": dataset.name, "detector": detector.name} | {name: told.get(name) for name in _SHOWN}
 
 
-def report(results: Sequence[Mapping[str, Any]]) -> str:
-    """docs/sensitivity.md: one table a dataset and detector."""
-    lines = [
-        "# How much detectors hang on their constants",
-        "",
-        "Written by `drava detectors sensitivity`. Each constant of a method is made a fifth smaller and a fifth",
-        "larger (whole ones by one at least), the others as they are. Of seeded faults, the first seed.",
-    ]
+def report(results: Sequence[Mapping[str, Any]], before: str = "") -> str:
+    """docs/sensitivity.md: one table a dataset and detector; those of the text `before` that are not new stay."""
+    sections = {title: body for title, _, body in (part.partition("\n") for part in before.split("\n## ")[1:])}
+    for title, of_one in groupby(results, lambda result: f"{result['detector']} on {result['dataset']}"):
+        sections[title] = "\n".join(["", *_table(list(of_one)), ""])
+    return _HEAD + "".join(f"\n## {title}\n{sections[title].rstrip()}\n" for title in sorted(sections))
+
+
+def _table(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    shown = [name for name in _SHOWN if results[0][name] is not None]
+    yield from (_line(["constant", "value", *shown]), _line(["---"] * (2 + len(shown))))
     for result in results:
-        if result["constant"] is None:
-            lines += ["", f"## {result['detector']} on {result['dataset']}", ""]
-            shown = [name for name in _SHOWN if result[name] is not None]
-            lines += [_line(["constant", "value", *shown]), _line(["---"] * (2 + len(shown)))]
-            lines.append(_line(["as it is", "", *(_number(result[name]) for name in shown)]))
-            continue
-        lines.append(_line([result["constant"], _number(result["value"]), *(_number(result[name]) for name in shown)]))
-    return "\n".join([*lines, ""])
+        cells = [_number(result[name]) for name in shown]
+        yield _line([result["constant"] or "as it is", _number(result["value"]), *cells])
 
 
 def _line(cells: Sequence[str]) -> str:

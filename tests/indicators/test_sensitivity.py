@@ -46,4 +46,12 @@ def test_each_constant_is_moved_both_ways_and_put_back(tmp_path):
     late, early = (next(r for r in results if (r["constant"], r["by"]) == ("STILL_H", by)) for by in (0.2, -0.2))
     assert early["delay_median_h"] < results[0]["delay_median_h"] < late["delay_median_h"]
     assert "## stopped_meter on house" in report(results)
-    assert "| STILL_H | 259.2 |" in report(results)
+    assert f"| STILL_H | {stopped_meter.STILL_H * 1.2:.4g} |" in report(results)
+    before = report([{**results[0], "detector": "burst", "recall": 0.25}])
+    both = report(results, report([{**results[0], "recall": 0.5}], before))
+    assert [line for line in both.split("\n") if "##" in line or "as it is" in line] == [
+        "## burst on house",
+        next(line for line in before.split("\n") if "as it is" in line),
+        "## stopped_meter on house",
+        next(line for line in report(results).split("\n") if "as it is" in line),
+    ]
