@@ -8,7 +8,8 @@ recomputed that was not changed, and a crash before that transaction forgets not
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, String, cast, delete, func, select, tuple_, update
@@ -80,6 +81,21 @@ def take(store: Store) -> Taken:
         return Taken(number, version_of(db), marks, positions, _noted(db, _BEGINNING) or STILL)
 
 
+def begin_earlier(store: Store, taken: Taken, beginning: str) -> Taken:
+    """Note that there are readings of days before any that a run ever saw; gives `taken` with what follows from that.
+
+    Indicators that say something of each day, as how many devices hang, have to be computed of all days from there on.
+    """
+    if taken.beginning == STILL or beginning >= taken.beginning:
+        return taken
+    last = str(date.fromisoformat(taken.beginning) + timedelta(days=1))  # it is a day of UTC, and the one before
+    fresh = [Mark(name + LEFT, ALL, beginning, last) for name in taken.positions]
+    with store.begin() as db:
+        mark(db, fresh)
+        _note_beginning(db, beginning)
+    return replace(taken, marks=[*taken.marks, *((one, taken.number) for one in fresh)], beginning=beginning)
+
+
 def mark(db: Connection, marks: Iterable[Mark]) -> None:
     """Set marks, in the transaction of the change. Of many subjects of one dataset and span becomes one mark of all."""
     named: dict[tuple[str, str, str], set[str]] = defaultdict(set)
@@ -106,6 +122,11 @@ def mark(db: Connection, marks: Iterable[Mark]) -> None:
 
 def _noted(db: Connection, key: str) -> str | None:
     return db.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+
+
+def _note_beginning(db: Connection, beginning: str) -> None:
+    begins = _insert(db, meta).values(key=_BEGINNING, value=min(beginning, _noted(db, _BEGINNING) or STILL))
+    db.execute(begins.on_conflict_do_update(index_elements=[meta.c.key], set_={"value": begins.excluded.value}))
 
 
 def _row(key: tuple[str, str, str], subject: str, number: int) -> dict[str, Any]:
@@ -150,8 +171,7 @@ def note(db: Connection, run: Run) -> None:
     _leave(db, run.left)
     least = select(func.min(computed.c.number)).scalar_subquery()
     db.execute(delete(dirty).where(dirty.c.number <= least))
-    begins = _insert(db, meta).values(key=_BEGINNING, value=min(run.beginning, _noted(db, _BEGINNING) or STILL))
-    db.execute(begins.on_conflict_do_update(index_elements=[meta.c.key], set_={"value": begins.excluded.value}))
+    _note_beginning(db, run.beginning)
     seen = {"snapshot_id": run.snapshot_id, "computed_at": run.as_of}
     row = {**seen, "snapshot_at": run.snapshot_at, "registry_version": run.registry_version}
     db.execute(_insert(db, runs).on_conflict_do_nothing(), [row])

@@ -65,6 +65,7 @@ def bring_up_to_date(
             snapshot = find(lake.home.path)  # with the registry of this moment: the lock has published it
         rows = _rows(lake, snapshot)
         seen = Seen(snapshot.id, snapshot.at, _beginning(rows, taken, as_of), rows)
+        taken = marks.begin_earlier(lake.store, taken, str(seen.beginning))
         with _View(lake, snapshot) as view:
             given = _Given(lake, _run(taken, seen, as_of), view.sight, {pack.id for pack in wanted})
             for step in run_dirty(

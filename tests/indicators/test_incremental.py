@@ -2,8 +2,10 @@
 
 import shutil
 import tempfile
+from datetime import date
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ HAPPENS = st.one_of(
     st.tuples(st.just("survey"), st.sampled_from(["hydrant", "bin"]), st.sampled_from(["t-h1", "t-b1", "new"]), DAY),
     st.tuples(st.just("undo")),
     st.tuples(st.just("erase"), DEVICE, DAY, st.integers(1, 4)),
+    st.tuples(st.just("late"), DEVICE, st.integers(-300, -1), st.integers(1, 60), st.integers(1, 7)),
     st.tuples(st.just("wait"), st.integers(1, 60)),
     st.tuples(st.just("run")),
 )
@@ -52,6 +55,22 @@ def lived(begun, story):
         found = differences(home.stored(), home.afresh())
         home.feed.store.close()
     return found
+
+
+def test_what_every_day_has_is_there_from_the_first_reading_on(tmp_path):
+    """A reading from before all others: days on which nobody said anything have devices that hang, too."""
+    home = Home(tmp_path / "home")
+    home.register("a1", "air_quality")
+    home.say("a1", 0, {"pm10_ugm3": 10.0})
+    home.feed.commit()
+    counts = ["kpi.installed_count", "kpi.reporting_count"]
+    home.run(ids=counts)
+    home.say("a1", -12 * 24, {"pm10_ugm3": 20.0}, now=True)
+    home.feed.commit()
+    for one in counts:  # the second is not in the run that sees how early it begins
+        home.run(ids=[one])
+        assert differences(home.stored().filter(pc.field("indicator") == one), home.afresh([one])) == []
+    assert {value["period_start"] for value in home.afresh(counts).to_pylist()} >= {date(2026, 3, 16)}
 
 
 @settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
