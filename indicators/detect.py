@@ -1,7 +1,7 @@
 """Detectors over a snapshot: each row is a condition with its place, its time, its size and the numbers behind it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,15 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from indicators.frame import Cursor, Terms, frame
+from indicators.frame import Cursor, Part, Terms, frame
 from indicators.header import Pack
 from indicators.method import FOUND, Assets, method
 from indicators.runner import reads
 from indicators.thresholds import detectors
+from lake.query import needed
+from lake.relations import literal
 from schemas.settings import Settings
+from schemas.vocabulary import families
 
 _TIME = pa.timestamp("us", "UTC")
 FINDINGS = pa.schema(
@@ -39,6 +42,10 @@ FINDINGS = pa.schema(
 
 TOGETHER = 1000  # assets whose series are in memory at once: 500 MB with 130 days of hourly readings
 OVER = timedelta(days=35)  # what ended before is not looked for again
+_REGISTRY = ("things", "areas", "assignments")
+
+Held = Mapping[str, Mapping[str, Any]]  # each asset with its attributes and its places
+Rows = Iterable[Mapping[str, Any]]  # of FOUND
 
 
 def run_detectors(
@@ -57,14 +64,71 @@ def run_detectors(
     wanted = detectors(settings, ids)
     terms = Terms.of(settings, as_of)
     found: dict[str, pa.Table] = {}
-    for days in sorted({pack.memory_days for pack in wanted}):  # nobody pays for the memory of another
-        alike = [pack for pack in wanted if pack.memory_days == days]
-        with frame(connection, terms, [*reads(alike), "things", "areas", "assignments"], back=timedelta(days=days)):
-            for pack in alike:
-                found[pack.id] = (
-                    _conditions(connection, pack, terms, cache) if pack.method else _findings(connection, pack)
-                )
+    for alike in _alike(wanted):
+        found |= (_apart if _single(alike[0]) else _together)(connection, alike, terms, cache)
     return pa.concat_tables([found[pack.id] for pack in wanted]) if found else FINDINGS.empty_table()
+
+
+def _alike(wanted: Sequence[Pack]) -> Iterable[list[Pack]]:
+    """Detectors that share what is read: methods for the same series of single things, and others by their memory."""
+    alike: dict[object, list[Pack]] = {}
+    for pack in sorted(wanted, key=lambda one: one.memory_days):  # nobody pays for the memory of another
+        alike.setdefault((pack.subject, pack.sql) if _single(pack) else pack.memory_days, []).append(pack)
+    return alike.values()
+
+
+def _single(pack: Pack) -> bool:
+    """Whether its method looks at each thing by itself."""
+    return pack.own and pack.method is not None
+
+
+def _together(connection: Cursor, alike: Sequence[Pack], terms: Terms, cache: Path | None) -> dict[str, pa.Table]:
+    """What detectors of one memory find in the readings of all devices."""
+    found: dict[str, pa.Table] = {}
+    with frame(connection, terms, [*reads(alike), *_REGISTRY], back=timedelta(days=alike[0].memory_days)):
+        for pack in alike:
+            if pack.method:
+                held = _registered(connection, pack.subject)
+                rows = _found(connection, pack, _assets(held, cache))
+                found[pack.id] = _conditions(pack, rows, held, terms)
+            else:
+                found[pack.id] = _findings(connection, pack)
+    return found
+
+
+def _apart(connection: Cursor, alike: Sequence[Pack], terms: Terms, cache: Path | None) -> dict[str, pa.Table]:
+    """What methods find in the same series of things: of some things at a time, and read once for all methods.
+
+    Each sees the steps that ended in its own memory.
+    """
+    names = [*reads(alike), *_REGISTRY]
+    with frame(connection, terms, _REGISTRY):
+        held, parts = _registered(connection, alike[0].subject), _parts(connection, names)
+    assets, first = _assets(held, cache), terms.today - timedelta(days=alike[-1].memory_days + 1)
+    rows: dict[str, list[dict[str, Any]]] = {pack.id: [] for pack in alike}
+    for devices in parts:
+        with frame(connection, terms, names, part=Part(first, terms.today, devices=devices)):
+            series = _series(connection, alike[0].sql)
+        for pack in alike:
+            lately = series.filter(pl.col("at") > terms.as_of - timedelta(days=pack.memory_days))
+            rows[pack.id] += method(str(pack.method))(lately, assets).match_to_schema(FOUND).to_dicts()
+    return {pack.id: _conditions(pack, rows[pack.id], held, terms) for pack in alike}
+
+
+def _parts(connection: Cursor, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """The devices of so many things at a time, of the families that these tables read.
+
+    They go by the ids of devices, because files do: a part opens few pieces of each.
+    """
+    read = needed(names) & set(families())
+    rows = connection.sql(f"""SELECT list(DISTINCT a.device_id) AS devices
+        FROM assignments AS a JOIN things AS t ON t.thing_id = a.thing_id
+        WHERE t.family IN ({", ".join(map(literal, sorted(read))) or "NULL"})
+        GROUP BY a.thing_id ORDER BY min(a.device_id), a.thing_id""").fetchall()
+    return [
+        tuple(device for (devices,) in rows[begin : begin + TOGETHER] for device in devices)
+        for begin in range(0, len(rows), TOGETHER)
+    ]
 
 
 def _findings(connection: Cursor, pack: Pack) -> pa.Table:
@@ -89,25 +153,23 @@ def _named(pack: Pack, found: pa.Table) -> pa.Table:
     )
 
 
-def _conditions(connection: Cursor, pack: Pack, terms: Terms, cache: Path | None) -> pa.Table:
-    """What the method of a pack finds in the series that its SELECT yields, with the places of the registry."""
-    held = _registered(connection, pack.subject)
-    assets = {key: {**json.loads(row["attributes"] or "{}"), "cache": cache} for key, row in held.items()}
+def _conditions(pack: Pack, found: Rows, held: Held, terms: Terms) -> pa.Table:
+    """What the method of a pack has found, with the places of the registry."""
     rows = []
-    for found in _found(connection, pack, assets):
-        if found["until"] is not None and found["until"] < terms.as_of - OVER:
+    for one in found:
+        if one["until"] is not None and one["until"] < terms.as_of - OVER:
             continue
-        place = held.get(found["asset"], {})
+        place = held.get(one["asset"], {})
         rows.append(
             {
-                "thing_id": found["asset"] if pack.subject == "thing" else place.get("thing_id"),
-                "device_id": found["asset"] if pack.subject == "device" else place.get("device_id"),
-                "area_id": found["asset"] if pack.subject == "area" else place.get("area_id"),
-                **{name: found[name] for name in ("since", "until", "severity", "litres_per_hour", "volume_m3")},
-                "eur": round(found["volume_m3"] * terms.water_eur_m3, 2) if found["volume_m3"] is not None else None,
-                "confidence": found["confidence"],
-                "evidence": found["evidence"],
-                "going_on": found["until"] is None,
+                "thing_id": one["asset"] if pack.subject == "thing" else place.get("thing_id"),
+                "device_id": one["asset"] if pack.subject == "device" else place.get("device_id"),
+                "area_id": one["asset"] if pack.subject == "area" else place.get("area_id"),
+                **{name: one[name] for name in ("since", "until", "severity", "litres_per_hour", "volume_m3")},
+                "eur": round(one["volume_m3"] * terms.water_eur_m3, 2) if one["volume_m3"] is not None else None,
+                "confidence": one["confidence"],
+                "evidence": one["evidence"],
+                "going_on": one["until"] is None,
             }
         )
     rows.sort(key=lambda row: (row["since"], row["thing_id"] or "", row["device_id"] or "", row["area_id"] or ""))
@@ -120,8 +182,17 @@ def _found(connection: Cursor, pack: Pack, assets: Assets) -> Iterator[dict[str,
     parts = 1 + len(assets) // TOGETHER if pack.subject != "area" else 1  # what areas have in common may matter
     for part in range(parts):
         chosen_ones = f"WHERE hash(asset) % {parts} = {part}" if parts > 1 else ""
-        rows = connection.sql(f'SELECT * FROM ({pack.sql}) {chosen_ones} ORDER BY asset, "at"').to_arrow_table()
-        yield from find(pl.DataFrame(rows), assets).match_to_schema(FOUND).iter_rows(named=True)
+        series = _series(connection, f"SELECT * FROM ({pack.sql}) {chosen_ones}")
+        yield from find(series, assets).match_to_schema(FOUND).iter_rows(named=True)
+
+
+def _series(connection: Cursor, select: str) -> pl.DataFrame:
+    return pl.DataFrame(connection.sql(f'SELECT * FROM ({select}) ORDER BY asset, "at"').to_arrow_table())
+
+
+def _assets(held: Held, cache: Path | None) -> Assets:
+    """What methods know of each asset."""
+    return {key: {**json.loads(row["attributes"] or "{}"), "cache": cache} for key, row in held.items()}
 
 
 _PLACES = {

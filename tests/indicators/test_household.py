@@ -210,6 +210,8 @@ def test_a_town_in_parts_is_judged_as_at_once(monkeypatch):
     assert whole["thing_id"].to_pylist() == ["h2", "h3", "h4"]
     monkeypatch.setattr(detect, "TOGETHER", 2)
     assert detect.run_detectors(connection, **asked).equals(whole)
+    both = detect.run_detectors(connection, **{**asked, "ids": ["backflow", "stopped_meter"]})
+    assert both.equals(whole)  # which are read at once, with the longer memory
 
 
 def draws(n):

@@ -7,6 +7,7 @@ reads = ["meter_steps", "things", "run"]
 references = ["EN 1717: water must not flow back into the mains; a falling register shows it"]
 cadence = "hour"
 personal = true
+own = true
 method = "backflow"
 memory_days = 14
 
@@ -62,4 +63,3 @@ FROM range(TIMESTAMPTZ '2026-03-01 00:00:00Z', TIMESTAMPTZ '2026-03-10 12:00:00Z
 SELECT s.thing_id AS asset, s.ends_at AS "at", s.ends_at AT TIME ZONE r.zone AS local, s.rise_m3,
     (epoch(s.ends_at) - epoch(s.starts_at)) / 3600 AS hours
 FROM meter_steps AS s CROSS JOIN run AS r
-WHERE s.ends_at > r.as_of - INTERVAL 14 DAY

@@ -7,6 +7,7 @@ reads = ["meter_steps", "things", "run"]
 references = ["Likelihood ratio of two explanations: each draw shown in part, or fewer draws shown whole among drips"]
 cadence = "night"
 personal = true
+own = true
 method = "bypass"
 memory_days = 63
 
@@ -58,4 +59,3 @@ FROM range(TIMESTAMPTZ '2026-01-10 00:00:00Z', TIMESTAMPTZ '2026-03-08 12:00:00Z
 SELECT s.thing_id AS asset, s.ends_at AS "at", s.ends_at AT TIME ZONE r.zone AS local, s.rise_m3,
     (epoch(s.ends_at) - epoch(s.starts_at)) / 3600 AS hours
 FROM meter_steps AS s CROSS JOIN run AS r
-WHERE s.ends_at > r.as_of - INTERVAL 63 DAY

@@ -7,6 +7,7 @@ reads = ["meter_steps", "things", "run"]
 references = ["Continuous flow: no hour without use for a day, the rule of most AMI vendors; held here against the connection's own hours of rest and flows"]
 cadence = "hour"
 personal = true
+own = true
 method = "household_leak"
 memory_days = 63
 
@@ -61,4 +62,3 @@ FROM range(TIMESTAMPTZ '2026-02-01 00:00:00Z', TIMESTAMPTZ '2026-03-14 00:00:00Z
 SELECT s.thing_id AS asset, s.ends_at AS "at", s.ends_at AT TIME ZONE r.zone AS local, s.rise_m3,
     (epoch(s.ends_at) - epoch(s.starts_at)) / 3600 AS hours
 FROM meter_steps AS s CROSS JOIN run AS r
-WHERE s.ends_at > r.as_of - INTERVAL 63 DAY

@@ -7,6 +7,7 @@ reads = ["meter_steps", "things", "run"]
 references = ["A register that stands although the device reports; held against the connection's own times of absence"]
 cadence = "night"
 personal = true
+own = true
 method = "stopped_meter"
 memory_days = 100
 
@@ -59,4 +60,3 @@ FROM range(TIMESTAMPTZ '2026-01-10 00:00:00Z', TIMESTAMPTZ '2026-03-12 00:00:00Z
 SELECT s.thing_id AS asset, s.ends_at AS "at", s.ends_at AT TIME ZONE r.zone AS local, s.rise_m3,
     (epoch(s.ends_at) - epoch(s.starts_at)) / 3600 AS hours
 FROM meter_steps AS s CROSS JOIN run AS r
-WHERE s.ends_at > r.as_of - INTERVAL 100 DAY

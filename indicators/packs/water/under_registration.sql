@@ -7,6 +7,7 @@ reads = ["meter_steps", "things", "run"]
 references = ["Sustained fall of what a meter shows (Emasesa, Seville: sudden and progressive drop); here the likeliest part of the hours with use, so that fewer people at home do not look like a worn meter"]
 cadence = "night"
 personal = true
+own = true
 method = "under_registration"
 memory_days = 130
 
@@ -58,4 +59,3 @@ FROM range(TIMESTAMPTZ '2026-01-01 00:00:00Z', TIMESTAMPTZ '2026-05-06 12:00:00Z
 SELECT s.thing_id AS asset, s.ends_at AS "at", s.ends_at AT TIME ZONE r.zone AS local, s.rise_m3,
     (epoch(s.ends_at) - epoch(s.starts_at)) / 3600 AS hours
 FROM meter_steps AS s CROSS JOIN run AS r
-WHERE s.ends_at > r.as_of - INTERVAL 130 DAY
