@@ -24,7 +24,7 @@ SPANS = (4, 6, 9, 13, 24)  # the last steps, of which the lowest may be the floo
 FLOWS = np.array([0.5, 1.5, 2.5, 3.5, 4.5, 6, 8, 10.5, 14, 18.5, 25, 33, 44, 59, 80, 110, 150, 210, 300, 450])
 UNSEEN = 10.0  # steps that any flow may have shown
 SELDOM = 0.1  # hours at which it rested less often say nothing
-SAID = 14.0  # by all steps on the floor together, in natural logarithms
+SAID = 14.5  # by all steps on the floor together, in natural logarithms
 LEAST_STEPS = 4  # of them
 WATERING_LPH, WATERING_H = 50.0, 11.0  # so much may be a garden or a cistern, and has to run for longer
 HABIT_H = 45 * 24.0  # the habits of a connection are forgotten with this time constant
@@ -57,6 +57,7 @@ class _State:
         self.begun = np.zeros((size, DAY_STEPS))  # when they began
         self.odd = np.zeros((size, DAY_STEPS))  # how often it rested at these hours, as a logarithm
         self.record = np.full((size, RECORD_BLOCKS), np.nan)  # highest lowest flow of each day, a ring
+        self.best, self.days = np.full(size, -1.0), np.zeros(size)  # of the record, without its last two and last day
         self.block_h = np.zeros(size)
         self.watched, self.empty_h = np.zeros(size), np.zeros(size)  # empty_h: of the rest that goes on
         self.active, self.going = np.full(size, -1), np.zeros(size, bool)
@@ -87,8 +88,8 @@ def _step(state: _State, table: Steps, number: int, found: list[dict[str, object
     at, hour = table.at[whole, number], table.hour[whole, number]
     rest = rate < REST_LPH
     _run(state, whole, rate, hours, at, hour)
-    said, low = _said(state, whole, at)
     high = _record(state, whole, rate, hours)
+    said, low = _said(state, whole, at, high | state.going[whole])
     _habit(state, whole, rate, hours, hour)
     known = state.watched[whole] >= KNOWN_H
     fresh = (said >= SAID) & known
@@ -107,21 +108,36 @@ def _run(state: _State, whole: np.ndarray, rate: Floats, hours: Floats, at: Floa
     share = (state.rested[whole, hour] + 0.5) / (state.seen[whole, hour] + 1)
     odd = np.where((hours <= CLEAR_STEP_H) & (share >= SELDOM), np.log(share), -np.inf)
     for ring, newest in ((state.run, np.where(rest, np.nan, rate)), (state.odd, odd), (state.begun, at - hours * 3600)):
+        _push(ring, whole, newest)
+
+
+def _push(ring: Floats, whole: np.ndarray, newest: Floats) -> None:
+    if len(whole) == len(ring):  # as nearly always
+        ring[:, :-1] = ring[:, 1:]
+        ring[:, -1] = newest
+    else:
         ring[whole] = np.concatenate([ring[whole, 1:], newest[:, None]], axis=1)
 
 
-def _said(state: _State, whole: np.ndarray, at: Floats) -> tuple[Floats, Floats]:
-    """What the steps on the floor say, and the floor: of the spans the one that says most."""
+def _said(state: _State, whole: np.ndarray, at: Floats, asked: np.ndarray) -> tuple[Floats, Floats]:
+    """What the steps on the floor say, and the floor: of the spans the one that says most.
+
+    Where that cannot be SAID, both are 0, but where they are asked for.
+    """
     most, floor = np.zeros(len(whole)), np.zeros(len(whole))
     runs = np.flatnonzero(np.isfinite(state.run[whole, -LEAST_STEPS:]).all(axis=1))
     if not len(runs):
         return most, floor
     one = whole[runs]
-    run = state.run[one, ::-1]
-    lowest = np.fmin.accumulate(run, axis=1)
-    low = lowest[:, _SPANS - 1]
+    lowest = np.fmin.accumulate(state.run[one, ::-1], axis=1)
+    often = _often(state, one, lowest[:, _SPANS - 1])
+    told_at_most = np.fmax(state.odd[one] - np.log(often.min(axis=1))[:, None], 0)
+    told_at_most[np.isnan(state.run[one])] = 0
+    may = (told_at_most.sum(axis=1) >= SAID - 1e-6) | asked[runs]
+    runs, one, lowest, often = runs[may], one[may], lowest[may], often[may]
+    run, low = state.run[one, ::-1], lowest[:, _SPANS - 1]
     on = (run[:, None] <= (FLOOR * low + FLOOR_LPH)[:, :, None]) & _WITHIN
-    surprise = state.odd[one, None, ::-1] - np.log(_often(state, one, low))[:, :, None]
+    surprise = state.odd[one, None, ::-1] - np.log(often)[:, :, None]
     # a flow that may be a garden counts from when it has lasted
     held = np.isfinite(run)[:, None] & (FLOOR * lowest[:, None] + FLOOR_LPH >= low[:, :, None])
     began = np.take_along_axis(state.begun[one], -held.sum(axis=2), axis=1)
@@ -136,7 +152,7 @@ def _said(state: _State, whole: np.ndarray, at: Floats) -> tuple[Floats, Floats]
 def _often(state: _State, one: np.ndarray, low: Floats) -> Floats:
     """How often a step of this connection showed a flow of this floor."""
     kind = np.clip(np.searchsorted(FLOWS, low * (1 + FLOOR) / 2), 1, _KINDS - 2)
-    near = [np.take_along_axis(state.shown[one], kind + by, axis=1) for by in (-1, 0, 1)]
+    near = [state.shown[one[:, None], kind + by] for by in (-1, 0, 1)]
     part = np.minimum(((FLOOR - 1) * low + FLOOR_LPH) / _WIDTH[kind], 1.0)
     often: Floats = (near[0] / 2 + near[1] + near[2] / 2 + 1) / (2 * (state.steps[one, None] + UNSEEN)) * part
     return often
@@ -159,15 +175,16 @@ def _habit(state: _State, whole: np.ndarray, rate: Floats, hours: Floats, hour: 
 
 def _record(state: _State, whole: np.ndarray, rate: Floats, hours: Floats) -> np.ndarray:
     """Whether the lowest flow of a day is above all those of the four weeks before."""
-    state.lowest[whole] = np.concatenate([state.lowest[whole, 1:], rate[:, None]], axis=1)
+    _push(state.lowest, whole, rate)
     low = state.lowest[whole].min(axis=1)  # NaN until there are enough
-    known = np.isfinite(state.record[whole]).sum(axis=1) >= RECORD_BLOCKS // 2
-    best = np.nanmax(np.where(np.isfinite(state.record[whole]), state.record[whole], -1.0)[:, :-2], axis=1)
-    high = known & np.isfinite(low) & (low >= ABOVE * np.maximum(best, 0) + ABOVE_LPH)
+    known = state.days[whole] + np.isfinite(state.record[whole, -1]) >= RECORD_BLOCKS // 2
+    high = known & np.isfinite(low) & (low >= ABOVE * np.maximum(state.best[whole], 0) + ABOVE_LPH)
     state.block_h[whole] += hours
     new = whole[state.block_h[whole] >= BLOCK_H]
     state.record[new] = np.concatenate([state.record[new, 1:], np.full((len(new), 1), np.nan)], axis=1)
     state.block_h[new] = 0.0
+    state.best[new] = np.fmax.reduce(state.record[new, :-2], axis=1, initial=-1.0)
+    state.days[new] = np.isfinite(state.record[new, :-1]).sum(axis=1)
     newest = state.record[whole, -1]
     state.record[whole, -1] = np.where(np.isfinite(low), np.fmax(newest, low), newest)
     told: np.ndarray = high
