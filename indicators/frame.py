@@ -140,7 +140,11 @@ def _seen(terms: Terms, part: Part) -> str:
     found = f"observed_at >= {since} AND observed_at < {until}"
     if part.devices is None:
         return found
-    return f"{found} AND device_id IN ({', '.join(map(literal, part.devices)) or 'NULL'})"
+    if not part.devices:
+        return f"{found} AND false"
+    # files are in this order, so pieces of other devices are not opened; a long list alone does not prevent that
+    ends = f"device_id BETWEEN {literal(min(part.devices))} AND {literal(max(part.devices))}"
+    return f"{found} AND {ends} AND device_id IN ({', '.join(map(literal, part.devices))})"
 
 
 _KNOWN_DAYS = """SELECT d.* FROM local_days AS d CROSS JOIN run AS r
