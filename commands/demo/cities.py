@@ -11,7 +11,7 @@ from commands.context import DONE, PROBLEM, show_rows
 from commands.demo import stage
 from commands.demo.finale import Finale
 from commands.demo.show import Show
-from commands.demo.truth import Verdict
+from commands.demo.truth import Verdict, unexplained
 from commands.morning import gathered
 from devices.simulate import KINDS
 from indicators.header import packs
@@ -22,7 +22,10 @@ MOST = 1000
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of a city: its verdict, alarms of kinds that the simulator does not hide, whether all arrived."""
+    """What became of a city: its verdict, whether all arrived.
+
+    `strange` are alarms of kinds that the simulator does not hide, at things that have no fault.
+    """
 
     seed: int
     verdict: Verdict
@@ -31,8 +34,8 @@ class Judged:
 
     @property
     def perfect(self) -> bool:
-        """Everything was found, nothing else of these kinds, and no reading is lost or twice."""
-        return self.verdict.perfect and self.whole
+        """Everything was found, nothing else, and no reading is lost or twice."""
+        return self.verdict.perfect and not self.strange and self.whole
 
 
 def seeds_of(text: str) -> list[int]:
@@ -56,7 +59,8 @@ def judged(seed: int, finale: Finale) -> Judged:
     morning = gathered(play.home, play.as_of, play.show.lang)
     stored = sum(count for _, count in morning.rows)
     events = {pack.name for pack in packs("detector").values() if pack.event}  # what happened is no fault
-    strange = [one for one in finale.alarms() if one["kind"] not in {*KINDS, *events} and not one["cause"]]
+    beside = [one for one in finale.alarms() if one["kind"] not in {*KINDS, *events} and not one["cause"]]
+    strange = unexplained(play.city.faults, beside)  # a counter's zeros are a stuck lane and a dropout
     return Judged(seed, finale.verdict(), strange, morning.balance.adds_up and stored == play.city.expected["stored"])
 
 
@@ -87,6 +91,7 @@ def rows(show: Show, cities: Iterable[Judged]) -> Iterator[dict[str, object]]:
             sum(not kind or _kind(one) == kind for city in whole for one in getattr(city.verdict, name))
             for name in ("found", "missed", "other")
         )
+        other += 0 if kind else sum(len(city.strange) for city in whole)
         yield {
             show.text("column_kind"): kind or show.text("all_kinds"),
             show.text("column_faults"): found + missed,

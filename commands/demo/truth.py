@@ -40,7 +40,18 @@ def judge(faults: Collection[Fault], alarms: Collection[Alarm], kinds: Collectio
 
 def _explains(fault: Fault, alarm: Alarm) -> bool:
     place, wanted = ("area_id", fault.area_id) if fault.kind == "district_leak" else ("thing_id", fault.thing_id)
-    if (alarm["kind"], alarm[place]) != (fault.kind, wanted):
-        return False
+    return (alarm["kind"], alarm[place]) == (fault.kind, wanted) and _together(fault, alarm)
+
+
+def _together(fault: Fault, alarm: Alarm) -> bool:
     begins, ends = alarm["since"], alarm["until"] or _FAR
     return bool(begins <= (fault.until or _FAR) and ends >= fault.since - SLACK)
+
+
+def unexplained(faults: Collection[Fault], alarms: Collection[Alarm]) -> list[Alarm]:
+    """Alarms, of whatever kind, at things of which none has a fault meanwhile."""
+    return [
+        alarm
+        for alarm in alarms
+        if not any(alarm["thing_id"] == fault.thing_id and _together(fault, alarm) for fault in faults)
+    ]

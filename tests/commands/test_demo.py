@@ -14,7 +14,7 @@ from commands.demo.cities import Judged, rows, seeds_of
 from commands.demo.feed import protocol_of
 from commands.demo.show import Show
 from commands.demo.texts import TEXTS
-from commands.demo.truth import judge
+from commands.demo.truth import judge, unexplained
 from devices.simulate import KINDS, Fault, city
 from schemas.errors import DravaError
 
@@ -97,7 +97,14 @@ def test_several_cities_are_summed_by_kind_with_precision_and_recall() -> None:
     assert [one.perfect, two.perfect] == [False, True]
     assert list(told["household_leak"].values())[1:] == [2, 2, 0, 1, "0.67", "1.00"]
     assert list(told["district_leak"].values())[1:] == [1, 0, 1, 0, "", "0.00"]
-    assert list(told["all"].values())[1:] == [4, 3, 1, 1, "0.75", "0.75"]
+    assert list(told["all"].values())[1:] == [4, 3, 1, 2, "0.60", "0.75"]
+
+
+def test_an_alarm_of_another_kind_is_explained_by_a_fault_of_its_thing_while_that_lasts() -> None:
+    same = alarm(HYDRANT, kind="silent_device")
+    later = alarm(HYDRANT, kind="silent_device", since=AT + 5 * HOUR, until=None)
+    elsewhere = alarm(HYDRANT, kind="silent_device", thing_id="hydrant-012")
+    assert unexplained(FAULTS, [same, later, elsewhere]) == [later, elsewhere]
 
 
 def test_both_versions_of_mqtt_are_spoken_and_a_device_keeps_to_its_own() -> None:
