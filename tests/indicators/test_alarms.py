@@ -60,6 +60,13 @@ def test_a_rerun_writes_nothing():
     assert run(known, finding(), as_of=NOW + HOUR, snapshot_id=2) == []
 
 
+@pytest.mark.parametrize(("days", "states"), [(6, ["retracted"]), (8, [])])
+def test_what_is_over_for_a_week_is_not_taken_back(days, states):
+    (over,) = run([], finding(until=NOW - 24 * HOUR))
+    later = run([over], as_of=over.until + days * 24 * HOUR, snapshot_id=2)
+    assert [alarm.state for alarm in later] == states
+
+
 def test_more_data_change_the_alarm_but_not_its_id():
     known = run([], finding())
     (later,) = run(known, finding(since=NOW - 50 * HOUR, volume_m3=2.0), as_of=NOW + 24 * HOUR)

@@ -79,6 +79,10 @@ def test_what_is_no_drift_is_not_told(shown, change, devices):
     assert find(of(changed(shown, change, *devices)), {}).is_empty()
 
 
+def test_a_neighbour_that_goes_a_part_of_the_way_is_the_world(shown):
+    assert find(of(changed(changed(shown, 3 * DRIFT, 0), DRIFT, 1)), {}).is_empty()
+
+
 def test_two_devices_alone_say_nothing_of_each_other(shown):
     assert find(of(changed(shown, 3 * DRIFT, 1)[:2]), {}).is_empty()
 
