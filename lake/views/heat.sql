@@ -2,7 +2,7 @@
 -- (least squares; temperature is the mean over the weather stations), for each such day with enough of it known.
 --
 -- kwh and cel are those of the day, slope kWh a day for each degree (less than 0 where heat falls with warmth), base what the
--- line says at 0 °C, days the number of days behind it.
+-- line says at 0 °C, days the number of days behind it: 20 at least, and only lines that fall.
 CREATE OR REPLACE VIEW heat_lines AS
 WITH outdoor AS (
     SELECT period_start AS local_date, CAST(avg(CAST(value AS DECIMAL(18, 4))) AS DOUBLE) AS cel
@@ -15,4 +15,5 @@ known AS (
 )
 SELECT *, count(*) OVER w AS days, regr_slope(kwh, cel) OVER w AS slope, regr_intercept(kwh, cel) OVER w AS base
 FROM known
-WINDOW w AS (PARTITION BY subject_id ORDER BY local_date RANGE BETWEEN INTERVAL 59 DAY PRECEDING AND CURRENT ROW);
+WINDOW w AS (PARTITION BY subject_id ORDER BY local_date RANGE BETWEEN INTERVAL 59 DAY PRECEDING AND CURRENT ROW)
+QUALIFY days >= 20 AND slope < 0 AND isfinite(slope);

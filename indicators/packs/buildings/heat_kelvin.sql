@@ -39,5 +39,5 @@ SELECT 'thing' AS subject_kind, subject_id, local_date AS period_start, local_da
     round(-slope, 6) AS value, kwh AS numerator, days AS denominator, least(1, days / 60) AS coverage,
     1 AS devices, 1.0 AS estimated_share
 FROM heat_lines CROSS JOIN run AS r
-WHERE local_date < r.today AND days >= 20 AND slope < 0 AND isfinite(slope)
+WHERE local_date < r.today
 ORDER BY subject_id, period_start
