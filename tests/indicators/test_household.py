@@ -184,7 +184,8 @@ def test_every_dataset_that_is_shipped_can_be_read():
     assert all(dataset.detector for dataset in chosen(None, DATA))
 
 
-def test_a_town_in_parts_is_judged_as_at_once(monkeypatch):
+def five_houses(stands, until):
+    """A town of five; the registers of the last three stand still while `stands` holds."""
     connection = empty()
     put(
         connection,
@@ -199,12 +200,25 @@ def test_a_town_in_parts_is_judged_as_at_once(monkeypatch):
     put(
         connection,
         "water_meter",
-        """SELECT 'm' || i AS device_id, t AS observed_at, sum(
-        CASE WHEN t > TIMESTAMPTZ '2026-02-20 00:00Z' AND i > 1 THEN 0
+        f"""SELECT 'm' || i AS device_id, t AS observed_at, sum(
+        CASE WHEN {stands} AND i > 1 THEN 0
         WHEN hour(t) > 6 THEN 0.01 ELSE 0 END) OVER (PARTITION BY i ORDER BY t) AS volume_total_m3
-        FROM range(TIMESTAMPTZ '2026-01-05 00:00Z', TIMESTAMPTZ '2026-03-03 00:00Z', INTERVAL 1 HOUR) AS r (t),
+        FROM range(TIMESTAMPTZ '2026-01-05 00:00Z', TIMESTAMPTZ '{until}', INTERVAL 1 HOUR) AS r (t),
         range(5) AS m (i)""",
     )
+    return connection
+
+
+@pytest.mark.parametrize(("as_of", "found"), [("2026-04-01 00:00Z", 3), ("2026-04-20 00:00Z", 0)])
+def test_what_was_over_five_weeks_ago_is_not_looked_for_again(as_of, found):
+    connection = five_houses("t BETWEEN TIMESTAMPTZ '2026-02-20 00:00Z' AND TIMESTAMPTZ '2026-03-12 00:00Z'", as_of)
+    asked = {"as_of": datetime.fromisoformat(as_of), "settings": Settings(), "ids": ["stopped_meter"]}
+    over = detect.run_detectors(connection, **asked)
+    assert over["going_on"].to_pylist() == [False] * found
+
+
+def test_a_town_in_parts_is_judged_as_at_once(monkeypatch):
+    connection = five_houses("t > TIMESTAMPTZ '2026-02-20 00:00Z'", "2026-03-03 00:00Z")
     asked = {"as_of": datetime(2026, 3, 3, tzinfo=UTC), "settings": Settings(), "ids": ["stopped_meter"]}
     whole = detect.run_detectors(connection, **asked)
     assert whole["thing_id"].to_pylist() == ["h2", "h3", "h4"]
