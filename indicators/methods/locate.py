@@ -16,6 +16,7 @@ import numpy as np
 
 from indicators.methods.relation import DAY, Floats, Ints, Relation, Steps
 from indicators.methods.solved import kept
+from schemas.errors import DravaError
 
 LEAK = 0.7  # emitter coefficient: 5 m3/h at 50 m
 HOURS = 4  # between the steady states
@@ -98,9 +99,18 @@ def _without(runs: Runs, known: Ints) -> Runs:
 
 
 def _run(path: str, sensors: Sequence[str], flows: Sequence[str]) -> Runs | None:
-    """Run the model; None where it does not know a flow meter. Sensors that it does not know are NaN."""
-    import wntr  # noqa: PLC0415 - the extra `network`; only towns with a model need it
-    from wntr.epanet.toolkit import ENepanet  # noqa: PLC0415
+    """Run the model; None where it does not know a flow meter. Sensors that it does not know are NaN.
+
+    Raises DravaError where what solves it is not installed.
+    """
+    try:
+        import wntr  # noqa: PLC0415 - the extra `network`; only towns with a model need it
+        from wntr.epanet.toolkit import ENepanet  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise DravaError(
+            f"{Path(path).name} is a model of the network, and {error.name} is not installed to solve it",
+            "Install the extra: pip install 'drava[network]'",
+        ) from None
 
     model = wntr.network.WaterNetworkModel(path)
     if any(name not in model.link_name_list for name in flows):

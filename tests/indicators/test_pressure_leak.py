@@ -1,6 +1,7 @@
 """Leaks from flows and pressures: known within the hour, whatever the flow does, and never before they are there."""
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,6 +12,7 @@ from indicators.evaluate.dataset import chosen
 from indicators.evaluate.series import assets as known
 from indicators.evaluate.series import series
 from indicators.methods.pressure_leak import DAY, Leak, _goes_on, find
+from schemas.errors import DravaError
 from tests.indicators.causal import is_causal
 from tests.indicators.world import ROOT
 
@@ -101,3 +103,11 @@ def test_the_pipe_is_found_in_the_model_of_the_town():
     told = json.loads(leak["evidence"])
     assert told["likeness"] > 0.9
     assert told["place"] in {"p498", "p523", "p499", "p524"}
+
+
+def test_a_model_without_what_solves_it_is_an_error_that_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wntr", None)
+    (tmp_path / "town.inp").write_text("[END]")
+    with pytest.raises(DravaError, match="wntr is not installed") as refused:
+        find(district(), {"d": {"network": str(tmp_path / "town.inp")}})
+    assert "drava[network]" in refused.value.hint
